@@ -3,14 +3,18 @@ package io.cairn.capture;
 
 import java.nio.ByteBuffer;
 
-/** What capture needs of memory: page-aligned allocation, a raw copy, and direct views. All sizes in bytes. */
+/**
+ * What capture needs of memory: page-aligned allocation, a raw copy, and direct views. All sizes in
+ * bytes.
+ */
 public interface Pages {
 
   /** The system's page size. */
   long pageSizeBytes();
 
   /**
-   * Maps zeroed, page-aligned memory of at least {@code lengthBytes}, huge pages where the system gives them.
+   * Maps zeroed, page-aligned memory of at least {@code lengthBytes}, huge pages where the system
+   * gives them.
    *
    * @throws OutOfMemoryError if the system refuses; the message says how much was asked
    */

@@ -1,20 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.coordinate;
 
-/** Copies the application's state at a cut, and writes it as the rank's image of that epoch in the background. */
+/**
+ * Copies the application's state at a cut, and writes it as the rank's image of that epoch in the
+ * background.
+ */
 public interface Capture {
 
   /**
-   * Copies everything that is registered; returns when the application may go on. Application's thread.
+   * Copies everything that is registered; returns when the application may go on. Application's
+   * thread.
    *
-   * @throws Exception if a callback throws or nothing can be written: the epoch is abandoned, the computation goes on
+   * @throws Exception if a callback throws or nothing can be written: the epoch is abandoned, the
+   *     computation goes on
    */
   PendingImage capture(long epoch, long safePoint) throws Exception;
 
   /** An image that is being written. Methods are called by the agent and return at once. */
   interface PendingImage {
 
-    /** The channel state is complete: append it, finish the image, sync it. Releases {@code channels} when done. */
+    /**
+     * The channel state is complete: append it, finish the image, sync it. Releases {@code
+     * channels} when done.
+     */
     void seal(SealedChannels channels);
 
     /** Where the write stands; {@link Progress#DONE} means that the image is synced. */

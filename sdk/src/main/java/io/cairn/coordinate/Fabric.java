@@ -2,11 +2,11 @@
 package io.cairn.coordinate;
 
 /**
- * What the agents need of the network: a recurring non-blocking reduction over all ranks, and small messages between
- * two ranks. Nothing here blocks. One thread, the agent's, calls it.
+ * What the agents need of the network: a recurring non-blocking reduction over all ranks, and small
+ * messages between two ranks. Nothing here blocks. One thread, the agent's, calls it.
  *
- * <p>Messages from one source arrive in the order in which they were sent; nothing is promised between sources, nor
- * between messages and pulses.
+ * <p>Messages from one source arrive in the order in which they were sent; nothing is promised
+ * between sources, nor between messages and pulses.
  */
 public interface Fabric {
 
@@ -17,18 +17,22 @@ public interface Fabric {
   int size();
 
   /**
-   * Starts a pulse: an element-wise maximum and an element-wise sum over all ranks. All ranks start the same pulses in
-   * the same order with the same lengths; at most one is under way. The arrays are copied before this returns.
+   * Starts a pulse: an element-wise maximum and an element-wise sum over all ranks. All ranks start
+   * the same pulses in the same order with the same lengths; at most one is under way. The arrays
+   * are copied before this returns.
    */
   void startPulse(long[] max, long[] sum);
 
   /**
-   * Whether the pulse under way has completed; if so, and only then, the two arrays (of the lengths given at the start)
-   * hold the reduced values, and the next pulse may be started.
+   * Whether the pulse under way has completed; if so, and only then, the two arrays (of the lengths
+   * given at the start) hold the reduced values, and the next pulse may be started.
    */
   boolean testPulse(long[] max, long[] sum);
 
-  /** Sends a message of any length; returns at once, the bytes are copied or kept until they are delivered. */
+  /**
+   * Sends a message of any length; returns at once, the bytes are copied or kept until they are
+   * delivered.
+   */
   void send(int destination, byte[] message);
 
   /** The next message that has arrived, or null. */

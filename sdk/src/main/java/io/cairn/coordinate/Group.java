@@ -10,6 +10,9 @@ public interface Group {
   /** How many ranks the world has. */
   int size();
 
-  /** Every rank's contribution (any length), by rank. All ranks call it the same number of times, in the same order. */
+  /**
+   * Every rank's contribution (any length), by rank. All ranks call it the same number of times, in
+   * the same order.
+   */
   byte[][] allGather(byte[] mine);
 }

@@ -2,7 +2,8 @@
 package io.cairn.coordinate;
 
 /**
- * The channel state and the counts of one rank's cut, in off-heap memory that stays valid until {@link #release}.
+ * The channel state and the counts of one rank's cut, in off-heap memory that stays valid until
+ * {@link #release}.
  *
  * @param stateAddress first byte of the channel state
  * @param stateBytes its length in bytes
