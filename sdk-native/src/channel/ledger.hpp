@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// One rank's account of its channels, its pending receives and its queue of drained messages. No MPI here: the shim and
+// the simulation tell it what happens, and it says what to capture.
+//
+// Every method but the constructor wants `lock` held by the caller: a receive must look into the queue, be posted and
+// be registered in one step, or the agent drains the message in between and the receive waits for ever.
+//
+// The cut of an epoch, with the method that makes each transition:
+//
+//   IDLE -> RECORDING [cut] -> CLOSED [markersClosed] -> SEALED [seal] -> IDLE [commit]
+//                any of them -> IDLE [abandon]
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "channel_table.hpp"
+#include "export.hpp"
+#include "lock.hpp"
+
+namespace cairn {
+
+constexpr int kAny = -1;  // wildcard source or tag
+
+// The bytes of a captured message. Shared: a message may wait in the queue and belong to a channel state at once.
+struct Payload {
+  explicit Payload(uint64_t length) : data(new char[length ? length : 1]), bytes(length) {}
+  std::unique_ptr<char[]> data;
+  uint64_t bytes;
+};
+using PayloadRef = std::shared_ptr<Payload>;
+
+// A message that was taken off the network, or came back with an image, and that the application hasn't asked for yet.
+struct Queued {
+  uint64_t sequence;
+  uint64_t communicator;
+  int source;  // world rank
+  int tag;
+  PayloadRef payload;
+};
+
+// A receive that was posted and hasn't been handed to the application yet.
+struct Receive {
+  uint64_t sequence = 0;  // order of posting; a message from the queue keeps the order in which it was drained
+  uint64_t communicator = 0;
+  int source = kAny;  // world rank or kAny; once matched, the message's own
+  int tag = kAny;
+  bool matched = false;          // source and tag are the message's, and payload holds it
+  bool fromQueue = false;        // served by replay
+  PayloadRef payload;            // known before the application has it: peeked or from the queue
+  std::atomic<bool> busy{false};  // a thread of the application waits for or tests it right now
+  void* owner = nullptr;          // the shim's
+  Receive* previous = nullptr;    // all pending receives, in order of sequence
+  Receive* next = nullptr;
+};
+
+struct Message {  // one of the channel state
+  uint64_t sequence;
+  uint64_t communicator;
+  int source;
+  int tag;
+  PayloadRef payload;
+};
+
+struct Marker {
+  int destination;
+  std::vector<char> bytes;
+};
+
+struct Communicator {
+  std::string name;  // for reports
+  int members = 0;
+  int rank = 0;  // mine in it
+  int root = 0;  // world rank of its rank 0
+  int64_t collectives = 0;  // calls since the base
+  int64_t atCut = 0;
+  const char* lastCall = "";
+  const char* lastCallAtCut = "";
+  bool freed = false;
+};
+
+struct LedgerStatistics {
+  uint64_t late = 0;      // messages recorded as channel state
+  uint64_t drained = 0;   // messages the agent took off the network
+  uint64_t replayed = 0;  // messages served from the queue
+  uint64_t queued = 0;    // waiting now
+};
+
+class CAIRN_API Ledger {
+ public:
+  explicit Ledger(int worldRank, uint64_t stateLimitBytes = 1ull << 30) : me_(worldRank), limit_(stateLimitBytes) {}
+  ~Ledger();
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
+
+  Lock lock;
+
+  // --- what the application does (through the shim) ---
+
+  void sent(uint64_t communicator, int destination, int tag) { outgoing_.at({communicator, destination, tag}).sent++; }
+  void unsent(uint64_t communicator, int destination, int tag) { outgoing_.at({communicator, destination, tag}).sent--; }
+  // A synchronous send that hasn't completed: it mustn't be drained, because that completes it early.
+  void synchronous(uint64_t communicator, int destination, int tag, int change) {
+    outgoing_.at({communicator, destination, tag}).synchronous += change;
+  }
+
+  bool queueEmpty() const { return queue_.empty(); }
+  // The first message in the queue that a receive or probe would match, or null.
+  const Queued* find(uint64_t communicator, int source, int tag) const;
+  // Takes that message out for a receive that is being posted.
+  Receive* take(const Queued* message);
+  Receive* post(uint64_t communicator, int source, int tag);
+  // Whether the payload of a receive that completes now is wanted for the channel state.
+  bool wants(const Receive* receive, int source, int tag);
+  // Handed to the application. `payload` when wanted. The receive is gone after this.
+  void completed(Receive* receive, int source, int tag, PayloadRef payload);
+  void cancelled(Receive* receive);
+
+  void communicator(uint64_t id, std::string name, int members, int rank, int root);
+  void communicatorFreed(uint64_t id);
+  void collective(uint64_t id, const char* call);
+
+  // While a veto is up no rank can be cut; says why. Counted: each veto() has its unveto(), or stays.
+  void veto(const std::string& reason) { vetoes_[reason]++; }
+  void unveto(const std::string& reason);
+
+  // --- what the agent does ---
+
+  // Returns false, with the reason in refusal(), if the rank can't be cut here.
+  bool cut(uint64_t epoch, int64_t safePoint, std::vector<Marker>& markers);
+  const std::string& refusal() const { return refusal_; }
+  void accept(int source, uint64_t epoch, const char* marker, size_t bytes);
+  void markersClosed();
+  int64_t missing();
+  // The (communicator, source) pairs that have late messages which nobody has asked for.
+  std::set<std::pair<uint64_t, int>> drainable();
+  // Whether a pending receive may hold a late message that is still missing.
+  bool mayBeLate(const Receive* receive);
+  void drained(uint64_t communicator, int source, int tag, PayloadRef payload);
+  void peeked(Receive* receive, int source, int tag, PayloadRef payload);
+  const std::string& fault() const { return fault_; }
+  void fail(const std::string& text);
+
+  uint64_t channelFingerprint();
+  uint64_t collectiveFingerprint() const;
+  const std::map<uint64_t, Communicator>& communicators() const { return communicators_; }
+
+  // Encodings are documented in docs/image-format.md.
+  std::vector<Message> seal();
+  std::vector<char> counts();
+  static std::vector<char> encode(const std::vector<Message>& state);
+  void commit();
+  void abandon();
+  // Returns an empty string, or what is wrong with the bytes (then nothing has changed).
+  std::string restore(const char* state, uint64_t bytes);
+
+  Receive* firstPending() const { return pendingHead_; }
+  size_t pendingReceives() const { return pendingCount_; }
+  LedgerStatistics statistics() const;
+  size_t channels() const { return outgoing_.size() + incoming_.size(); }
+
+ private:
+  enum class Phase { IDLE, RECORDING, CLOSED, SEALED };
+
+  struct Outgoing {
+    ChannelId id{};
+    int64_t sent = 0;  // since the base
+    int64_t atCut = 0;
+    int32_t synchronous = 0;
+  };
+
+  struct Record {
+    uint64_t sequence;
+    PayloadRef payload;
+  };
+
+  struct Incoming {
+    ChannelId id{};
+    int64_t received = 0;  // since the base; negative while late messages of the base are outstanding
+    int64_t atCut = 0;
+    uint64_t lastSequence = 0;  // highest sequence handed to the application
+    uint64_t lastAtCut = 0;
+    int64_t marked = 0;  // sent at the sender's cut, since the base
+    bool synchronous = false;
+    int64_t overtaken = 0;  // receives completed after the cut that were posted before one completed ahead of it
+    std::vector<Record> records;  // completed after the cut
+
+    int64_t late() const { return marked - atCut; }
+  };
+
+  void apply(int source, const char* marker, size_t bytes);
+  bool known(const Incoming& channel) const;
+  bool couldMatch(const Receive* receive, const ChannelId& channel) const;
+  void candidates(const Incoming& channel, std::vector<Message>& out) const;
+  int64_t missing(Incoming& channel);
+  void early(const Incoming& channel, const char* how);
+  void link(Receive* receive);
+  void unlink(Receive* receive);
+  void recycle(Receive* receive);
+  Receive* fresh();
+  std::string describe(uint64_t communicator) const;
+
+  const int me_;
+  const uint64_t limit_;
+  Phase phase_ = Phase::IDLE;
+  uint64_t epoch_ = 0;  // pending, or the last one seen
+  int64_t safePoint_ = 0;
+  uint64_t sequence_ = 0;
+  uint64_t recordedBytes_ = 0;
+
+  ChannelTable<Outgoing> outgoing_;
+  ChannelTable<Incoming> incoming_;
+  std::map<uint64_t, Communicator> communicators_;
+  std::list<Queued> queue_;  // in order of arrival
+
+  Receive* pendingHead_ = nullptr;
+  Receive* pendingTail_ = nullptr;
+  size_t pendingCount_ = 0;
+  std::deque<Receive> arena_;
+  std::vector<Receive*> free_;
+
+  struct Stash {
+    int source;
+    uint64_t epoch;
+    std::vector<char> bytes;
+  };
+  std::vector<Stash> stash_;          // markers of a cut that this rank hasn't made yet
+  std::map<int, int64_t> marked_;     // sources whose marker is here, with the safe point of their cut
+  std::vector<Incoming*> open_;       // channels with late messages
+  std::map<std::string, int> vetoes_;
+  std::string refusal_;
+  std::string fault_;
+  LedgerStatistics statistics_;
+};
+
+}  // namespace cairn

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <jni.h>
+
+#include <string>
+#include <vector>
+
+namespace cairn {
+
+inline void throwJava(JNIEnv* env, const char* type, const std::string& message) {
+  jclass c = env->FindClass(type);
+  if (c) env->ThrowNew(c, message.c_str());
+}
+
+inline jbyteArray toJava(JNIEnv* env, const char* bytes, size_t length) {
+  jbyteArray array = env->NewByteArray(static_cast<jsize>(length));
+  if (array) env->SetByteArrayRegion(array, 0, static_cast<jsize>(length), reinterpret_cast<const jbyte*>(bytes));
+  return array;
+}
+
+inline jstring toJava(JNIEnv* env, const std::string& text) { return env->NewStringUTF(text.c_str()); }
+
+inline std::vector<char> fromJava(JNIEnv* env, jbyteArray array) {
+  std::vector<char> bytes(static_cast<size_t>(env->GetArrayLength(array)));
+  env->GetByteArrayRegion(array, 0, static_cast<jsize>(bytes.size()), reinterpret_cast<jbyte*>(bytes.data()));
+  return bytes;
+}
+
+inline std::string fromJava(JNIEnv* env, jstring text) {
+  const char* chars = env->GetStringUTFChars(text, nullptr);
+  std::string copy(chars ? chars : "");
+  if (chars) env->ReleaseStringUTFChars(text, chars);
+  return copy;
+}
+
+template <class T>
+T* at(jlong address) {
+  return reinterpret_cast<T*>(address);
+}
+
+}  // namespace cairn

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.natives;
+
+/** The MPI shim of this process. */
+public final class Shim {
+
+  private Shim() {}
+
+  /**
+   * Checks that the shim sees this process's MPI calls, which it does when it was loaded before MPI.
+   *
+   * @throws IllegalStateException if it doesn't; the message says why and what to do
+   */
+  public static void requireInPlace() {
+    String wrong = check();
+    if (wrong != null) {
+      throw new IllegalStateException(wrong);
+    }
+  }
+
+  /** The ledger that the shim keeps. Valid after MPI was initialised. */
+  public static NativeLedger ledger(long stateLimitBytes) {
+    return new NativeLedger(ledgerHandle(stateLimitBytes), false);
+  }
+
+  /** Ends all ranks of the job. Doesn't return. */
+  public static native void abort(int code);
+
+  /** Whether the application is inside {@code MPI_Finalize} and waits for the agent to end. */
+  public static native boolean finalizing();
+
+  /** The agent has ended: {@code MPI_Finalize} may go on. */
+  public static native void agentEnded();
+
+  /** An agent is at work: {@code MPI_Finalize} waits for {@link #agentEnded}. */
+  public static native void agentStarted();
+
+  static native void drain(long ledger);
+
+  private static native String check();
+
+  private static native long ledgerHandle(long stateLimitBytes);
+}
