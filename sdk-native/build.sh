@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Builds the native libraries into target/classes, or builds and runs their tests. Called by Maven:
-#   build.sh libraries | test [plain|asan|tsan ...]
+#   build.sh libraries | test [plain|asan|tsan ...]     (TESTS_ONLY=regex: only these tests)
 # Incremental: CMake and the generator decide what is out of date.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -16,7 +16,7 @@ need() { # command, package, what it is
 }
 
 jobs() {
-  echo "${CAIRN_BUILD_JOBS:-$(nproc)}"
+  echo "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"
 }
 
 need cmake cmake "CMake"
@@ -70,7 +70,7 @@ run_tests() { # configuration
     die "the native tests failed to build ($configuration)"
   echo "native tests, $configuration"
   "${wrap[@]}" ctest --test-dir "$build" --output-on-failure --no-tests=error --parallel "$(jobs)" \
-    --output-junit "$PWD/$build/junit.xml" >"$build/test.log" 2>&1 || {
+    ${TESTS_ONLY:+-R "$TESTS_ONLY"} --output-junit "$PWD/$build/junit.xml" >"$build/test.log" 2>&1 || {
     cat "$build/test.log" >&2
     die "native tests failed ($configuration)"
   }
