@@ -48,6 +48,7 @@ run_tests() {
   rm -rf "$root"/*/target/*-reports "$root"/*/target/*-reports-jdk*
   mpirun_environment
 
+  format_check
   native_tests plain "C++ unit tests" "$only"
   native_tests asan "C++ unit tests, address and undefined-behaviour sanitizers" "$only"
   native_tests tsan "C++ unit tests, thread sanitizer" "$only"
@@ -63,6 +64,14 @@ run_tests() {
 usage_error() {
   echo "cairn: $1; see ./cairn test --help" >&2
   exit 2
+}
+
+format_check() {
+  say "format of the sources"
+  maven_run spotless:check || {
+    total_failed=$((total_failed + 1))
+    failures+=("the format of the sources: mvn spotless:apply puts it right")
+  }
 }
 
 native_tests() { # configuration, title, only
@@ -81,7 +90,7 @@ unit_tests() { # jdk, only
   local -a more=()
   if [[ $1 != "${jdks[0]}" ]]; then
     reports=surefire-reports-jdk$version
-    more=(-Djvm="$(jdk_home "$1")/bin/java" -Dspotless.check.skip=true)
+    more=(-Djvm="$(jdk_home "$1")/bin/java")
   fi
   [[ -z $2 ]] || more+=("-Dtest=$2" -Dsurefire.failIfNoSpecifiedTests=false)
   say "Java unit tests on JDK $version"
