@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: Apache-2.0
+// Completion: a message counts as received when a call hands it to the application. Handles are looked up before the
+// call, because MPI overwrites them, and statuses are our own where the caller ignores them.
+#include <array>
+
+#include "shim.hpp"
+
+namespace cairn {
+
+// --- the table of tracked requests -----------------------------------------------------------------------------------
+
+Tracked* RequestTable::find(MPI_Request request) const {
+  for (size_t i = home(request);; i = (i + 1) & (slots_.size() - 1)) {
+    if (!slots_[i] || slots_[i]->request == request) return slots_[i];
+  }
+}
+
+void RequestTable::insert(Tracked* tracked) {
+  size_t used = used_.load(std::memory_order_relaxed) + 1;
+  if (used * 2 > slots_.size()) {
+    std::vector<Tracked*> old(slots_.size() * 2, nullptr);
+    old.swap(slots_);
+    shift_--;
+    for (Tracked* each : old) {
+      if (!each) continue;
+      size_t i = home(each->request);
+      while (slots_[i]) i = (i + 1) & (slots_.size() - 1);
+      slots_[i] = each;
+    }
+  }
+  size_t i = home(tracked->request);
+  while (slots_[i] && slots_[i]->request != tracked->request) i = (i + 1) & (slots_.size() - 1);
+  if (slots_[i]) {
+    // The old owner's thread is between MPI's return and forget(): the handle is the new request's now.
+    slots_[i]->displaced = true;
+    used--;
+  }
+  slots_[i] = tracked;
+  used_.store(used, std::memory_order_relaxed);
+}
+
+void RequestTable::erase(const Tracked* tracked) {
+  if (tracked->displaced) return;
+  size_t mask = slots_.size() - 1;
+  size_t i = home(tracked->request);
+  while (slots_[i] != tracked) i = (i + 1) & mask;
+  // Close the gap: no tombstones (Knuth, vol. 3, 6.4, algorithm R).
+  for (size_t j = i;;) {
+    slots_[i] = nullptr;
+    for (;;) {
+      j = (j + 1) & mask;
+      if (!slots_[j]) {
+        used_.fetch_sub(1, std::memory_order_relaxed);
+        return;
+      }
+      size_t h = home(slots_[j]->request);
+      if (i <= j ? (h <= i || h > j) : (h <= i && h > j)) break;
+    }
+    slots_[i] = slots_[j];
+    i = j;
+  }
+}
+
+// --- the steps of a completion ---------------------------------------------------------------------------------------
+
+Tracked* newTracked(Kind kind, CommInfo* comm, const char* call) {
+  Shim& s = shim();
+  Tracked* tracked;
+  if (s.freeTracked.empty()) {
+    tracked = new Tracked;
+  } else {
+    tracked = s.freeTracked.back();
+    s.freeTracked.pop_back();
+    *tracked = Tracked{};
+  }
+  tracked->kind = kind;
+  tracked->comm = comm;
+  tracked->call = call;
+  comm->pending++;
+  return tracked;
+}
+
+void forget(Tracked* tracked) {
+  Shim& s = shim();
+  s.requests.erase(tracked);
+  if (tracked->duplicated) PMPI_Type_free(&tracked->type);
+  releaseComm(tracked->comm);
+  tracked->keep.reset();
+  s.freeTracked.push_back(tracked);
+}
+
+Tracked* beginCompletion(MPI_Request request) {
+  Shim& s = shim();
+  if (request == MPI_REQUEST_NULL || !active() || s.requests.empty()) return nullptr;
+  Guard guard(s.ledger->lock);
+  Tracked* tracked = s.requests.find(request);
+  if (tracked && tracked->receive) tracked->receive->busy.store(true, std::memory_order_relaxed);
+  return tracked;
+}
+
+void endWithoutCompletion(Tracked* tracked) {
+  if (tracked && tracked->receive) tracked->receive->busy.store(false, std::memory_order_release);
+}
+
+void handOver(Receive* receive, CommInfo* comm, const void* buffer, MPI_Datatype type, const MPI_Status& status,
+              int result) {
+  Shim& s = shim();
+  Ledger& ledger = *s.ledger;
+  int cancelled = 0;
+  PMPI_Test_cancelled(&status, &cancelled);
+  std::unique_lock<Lock> guard(ledger.lock);
+  // A receive that failed otherwise than by truncation has taken no message.
+  if (cancelled || (result != MPI_SUCCESS && result != MPI_ERR_TRUNCATE) || !comm->valid(status.MPI_SOURCE)) {
+    ledger.cancelled(receive);
+    return;
+  }
+  int source = comm->world[static_cast<size_t>(status.MPI_SOURCE)];
+  int tag = status.MPI_TAG;
+  PayloadRef payload;
+  if (ledger.wants(receive, source, tag)) {
+    guard.unlock();  // the receive is busy: nobody else touches it while the bytes are copied
+    payload = result == MPI_SUCCESS ? gather(buffer, type, receivedBytes(status)) : nullptr;
+    guard.lock();
+    if (!payload) {
+      ledger.fail("a late message from rank " + std::to_string(source) + ", tag " + std::to_string(tag) +
+                  " can't be captured: " +
+                  (result == MPI_SUCCESS ? "its datatype can't be packed" : "it was truncated by its receive"));
+    }
+  }
+  ledger.completed(receive, source, tag, std::move(payload));
+}
+
+void finish(Tracked* tracked, MPI_Status& status, int result) {
+  Shim& s = shim();
+  switch (tracked->kind) {
+    case Kind::RECEIVE:
+      if (tracked->keep) {
+        if (!tracked->handedOver) PMPI_Wait(&tracked->replay, MPI_STATUS_IGNORE);
+        patch(status, tracked->comm, tracked->source, tracked->tag);
+      }
+      if (!tracked->handedOver) {
+        handOver(tracked->receive, tracked->comm, tracked->buffer, tracked->type, status, result);
+        tracked->receive = nullptr;
+      }
+      break;
+    case Kind::SYNCHRONOUS_SEND:
+      if (!tracked->handedOver) {
+        Guard guard(s.ledger->lock);
+        s.ledger->synchronous(tracked->comm->id, tracked->destination, tracked->tag, -1);
+      }
+      break;
+    case Kind::COLLECTIVE:
+      if (!tracked->handedOver) {
+        Guard guard(s.ledger->lock);
+        s.ledger->unveto(std::string(tracked->call) + " is pending");
+      }
+      break;
+  }
+  Guard guard(s.ledger->lock);
+  forget(tracked);
+}
+
+void copyStatus(MPI_Status* to, const MPI_Status& from) {
+  if (to == MPI_STATUS_IGNORE) return;
+  int error = to->MPI_ERROR;  // only calls with several statuses set it
+  *to = from;
+  to->MPI_ERROR = error;
+}
+
+namespace {
+
+// Small arrays on the stack, large ones on the heap.
+template <class T>
+class Array {
+ public:
+  explicit Array(int n) : heap_(n > kInline ? static_cast<size_t>(n) : 0), data_(n > kInline ? heap_.data() : inline_.data()) {}
+  T& operator[](int i) { return data_[i]; }
+  T* data() { return data_; }
+
+ private:
+  static constexpr int kInline = 32;
+  std::array<T, kInline> inline_{};
+  std::vector<T> heap_;
+  T* data_;
+};
+
+// Looks all handles up under one lock; says whether any is tracked.
+bool beginAll(int n, MPI_Request requests[], Array<Tracked*>& tracked) {
+  Shim& s = shim();
+  if (!active() || s.requests.empty() || n <= 0) return false;
+  bool any = false;
+  Guard guard(s.ledger->lock);
+  for (int i = 0; i < n; i++) {
+    if (requests[i] == MPI_REQUEST_NULL) continue;
+    Tracked* found = s.requests.find(requests[i]);
+    if (!found) continue;
+    if (found->receive) found->receive->busy.store(true, std::memory_order_relaxed);
+    tracked[i] = found;
+    any = true;
+  }
+  return any;
+}
+
+void endOthers(int n, Array<Tracked*>& tracked) {
+  for (int i = 0; i < n; i++) endWithoutCompletion(tracked[i]);
+}
+
+// After a call that completed all requests, or failed.
+void finishAll(int n, MPI_Request requests[], Array<Tracked*>& tracked, MPI_Status statuses[], int result) {
+  for (int i = 0; i < n; i++) {
+    if (!tracked[i]) continue;
+    int error = result == MPI_ERR_IN_STATUS ? statuses[i].MPI_ERROR : result;
+    // A request that is still there has not completed (another one's error ended the call).
+    if (error == MPI_ERR_PENDING || requests[i] != MPI_REQUEST_NULL) {
+      endWithoutCompletion(tracked[i]);
+    } else {
+      finish(tracked[i], statuses[i], error);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cairn
+
+using namespace cairn;
+
+CAIRN_MPI int MPI_Wait(MPI_Request* request, MPI_Status* status) {
+  Tracked* tracked = request ? beginCompletion(*request) : nullptr;
+  if (!tracked) return PMPI_Wait(request, status);
+  MPI_Status mine{};
+  int result = PMPI_Wait(request, &mine);
+  finish(tracked, mine, result);
+  copyStatus(status, mine);
+  return result;
+}
+
+CAIRN_MPI int MPI_Test(MPI_Request* request, int* flag, MPI_Status* status) {
+  Tracked* tracked = request ? beginCompletion(*request) : nullptr;
+  if (!tracked) return PMPI_Test(request, flag, status);
+  MPI_Status mine{};
+  int result = PMPI_Test(request, flag, &mine);
+  if (*flag || *request == MPI_REQUEST_NULL) {
+    finish(tracked, mine, result);
+    copyStatus(status, mine);
+  } else {
+    endWithoutCompletion(tracked);
+  }
+  return result;
+}
+
+CAIRN_MPI int MPI_Waitall(int count, MPI_Request requests[], MPI_Status statuses[]) {
+  Array<Tracked*> tracked(count);
+  if (!beginAll(count, requests, tracked)) return PMPI_Waitall(count, requests, statuses);
+  Array<MPI_Status> mine(statuses == MPI_STATUSES_IGNORE ? count : 0);
+  MPI_Status* used = statuses == MPI_STATUSES_IGNORE ? mine.data() : statuses;
+  int result = PMPI_Waitall(count, requests, used);
+  finishAll(count, requests, tracked, used, result);
+  return result;
+}
+
+CAIRN_MPI int MPI_Testall(int count, MPI_Request requests[], int* flag, MPI_Status statuses[]) {
+  Array<Tracked*> tracked(count);
+  if (!beginAll(count, requests, tracked)) return PMPI_Testall(count, requests, flag, statuses);
+  Array<MPI_Status> mine(statuses == MPI_STATUSES_IGNORE ? count : 0);
+  MPI_Status* used = statuses == MPI_STATUSES_IGNORE ? mine.data() : statuses;
+  int result = PMPI_Testall(count, requests, flag, used);
+  if (*flag || result != MPI_SUCCESS) {
+    finishAll(count, requests, tracked, used, result);
+  } else {
+    endOthers(count, tracked);
+  }
+  return result;
+}
+
+CAIRN_MPI int MPI_Waitany(int count, MPI_Request requests[], int* index, MPI_Status* status) {
+  Array<Tracked*> tracked(count);
+  if (!beginAll(count, requests, tracked)) return PMPI_Waitany(count, requests, index, status);
+  MPI_Status mine{};
+  int result = PMPI_Waitany(count, requests, index, &mine);
+  if (*index != MPI_UNDEFINED && *index >= 0 && tracked[*index]) {
+    finish(tracked[*index], mine, result);
+    tracked[*index] = nullptr;
+  }
+  copyStatus(status, mine);
+  endOthers(count, tracked);
+  return result;
+}
+
+CAIRN_MPI int MPI_Testany(int count, MPI_Request requests[], int* index, int* flag, MPI_Status* status) {
+  Array<Tracked*> tracked(count);
+  if (!beginAll(count, requests, tracked)) return PMPI_Testany(count, requests, index, flag, status);
+  MPI_Status mine{};
+  int result = PMPI_Testany(count, requests, index, flag, &mine);
+  if (*flag) {
+    if (*index != MPI_UNDEFINED && *index >= 0 && tracked[*index]) {
+      finish(tracked[*index], mine, result);
+      tracked[*index] = nullptr;
+    }
+    copyStatus(status, mine);
+  }
+  endOthers(count, tracked);
+  return result;
+}
+
+namespace {
+
+int some(int count, MPI_Request requests[], int* done, int indices[], MPI_Status statuses[],
+         int (*call)(int, MPI_Request[], int*, int[], MPI_Status[])) {
+  Array<Tracked*> tracked(count);
+  if (!beginAll(count, requests, tracked)) return call(count, requests, done, indices, statuses);
+  Array<MPI_Status> mine(statuses == MPI_STATUSES_IGNORE ? count : 0);
+  MPI_Status* used = statuses == MPI_STATUSES_IGNORE ? mine.data() : statuses;
+  int result = call(count, requests, done, indices, used);
+  if (*done != MPI_UNDEFINED) {
+    for (int i = 0; i < *done; i++) {
+      Tracked*& each = tracked[indices[i]];
+      if (each) finish(each, used[i], result == MPI_ERR_IN_STATUS ? used[i].MPI_ERROR : result);
+      each = nullptr;
+    }
+  }
+  endOthers(count, tracked);
+  return result;
+}
+
+}  // namespace
+
+CAIRN_MPI int MPI_Waitsome(int count, MPI_Request requests[], int* done, int indices[], MPI_Status statuses[]) {
+  return some(count, requests, done, indices, statuses, PMPI_Waitsome);
+}
+
+CAIRN_MPI int MPI_Testsome(int count, MPI_Request requests[], int* done, int indices[], MPI_Status statuses[]) {
+  return some(count, requests, done, indices, statuses, PMPI_Testsome);
+}
+
+CAIRN_MPI int MPI_Request_get_status(MPI_Request request, int* flag, MPI_Status* status) {
+  Tracked* tracked = beginCompletion(request);
+  if (!tracked) return PMPI_Request_get_status(request, flag, status);
+  MPI_Status mine{};
+  int result = PMPI_Request_get_status(request, flag, &mine);
+  if (*flag && result == MPI_SUCCESS) {
+    // The program may read the buffer now: received, although the request lives on.
+    if (tracked->kind == Kind::RECEIVE) {
+      if (tracked->keep) {
+        if (!tracked->handedOver) PMPI_Wait(&tracked->replay, MPI_STATUS_IGNORE);
+        patch(mine, tracked->comm, tracked->source, tracked->tag);
+      }
+      if (!tracked->handedOver) {
+        handOver(tracked->receive, tracked->comm, tracked->buffer, tracked->type, mine, result);
+        tracked->receive = nullptr;
+      }
+    } else if (!tracked->handedOver) {
+      Guard guard(shim().ledger->lock);
+      if (tracked->kind == Kind::COLLECTIVE) {
+        shim().ledger->unveto(std::string(tracked->call) + " is pending");
+      } else {
+        shim().ledger->synchronous(tracked->comm->id, tracked->destination, tracked->tag, -1);
+      }
+    }
+    tracked->handedOver = true;
+    copyStatus(status, mine);
+  } else {
+    endWithoutCompletion(tracked);
+  }
+  return result;
+}
+
+CAIRN_MPI int MPI_Request_free(MPI_Request* request) {
+  Tracked* tracked = request ? beginCompletion(*request) : nullptr;
+  if (tracked) {
+    Shim& s = shim();
+    Guard guard(s.ledger->lock);
+    if (!tracked->handedOver) {
+      // Nobody will ever know when it completes: counted as never received, and no cut is possible any more.
+      s.ledger->veto("MPI_Request_free was called on an active " + std::string(tracked->call));
+      if (tracked->receive) s.ledger->cancelled(tracked->receive);
+    }
+    forget(tracked);
+  }
+  return PMPI_Request_free(request);
+}

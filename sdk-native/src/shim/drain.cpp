@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Past the deadline, late messages are taken to where they can be saved: copied out of receives that MPI has filled but
+// the application hasn't asked about, and off the network into the queue.
+#include "shim.hpp"
+
+namespace cairn {
+
+namespace {
+
+void peekPending() {
+  Shim& s = shim();
+  for (Receive* receive = s.ledger->firstPending(); receive; receive = receive->next) {
+    // A busy receive is in the application's hands: the call it is in hands the message over.
+    if (receive->busy.load(std::memory_order_acquire) || receive->matched || !receive->owner) continue;
+    if (!s.ledger->mayBeLate(receive)) continue;
+    auto* tracked = static_cast<Tracked*>(receive->owner);
+    int flag = 0, cancelled = 0;
+    MPI_Status status{};
+    if (PMPI_Request_get_status(tracked->request, &flag, &status) != MPI_SUCCESS || !flag) continue;
+    PMPI_Test_cancelled(&status, &cancelled);
+    if (cancelled || !tracked->comm->valid(status.MPI_SOURCE)) continue;
+    int source = tracked->comm->world[static_cast<size_t>(status.MPI_SOURCE)];
+    PayloadRef payload = gather(tracked->buffer, tracked->type, receivedBytes(status));
+    if (payload) s.ledger->peeked(receive, source, status.MPI_TAG, std::move(payload));
+  }
+}
+
+// One message off the network, whatever its tag: messages of one source must stay in order.
+bool drainOne(uint64_t communicator, int source) {
+  Shim& s = shim();
+  auto at = s.byId.find(communicator);
+  if (at == s.byId.end()) return false;
+  CommInfo* info = at->second;
+  int flag = 0;
+  MPI_Message message;
+  MPI_Status status{};
+  if (PMPI_Improbe(info->memberOf(source), MPI_ANY_TAG, info->handle, &flag, &message, &status) != MPI_SUCCESS || !flag)
+    return false;
+  auto payload = std::make_shared<Payload>(receivedBytes(status));
+  ByteType bytes(payload->bytes);
+  // Under the lock to the end: a receive that looks for the message meanwhile must find it in the queue.
+  if (PMPI_Mrecv(payload->data.get(), bytes.count, bytes.type, &message, MPI_STATUS_IGNORE) != MPI_SUCCESS) {
+    s.ledger->fail("a message from rank " + std::to_string(source) + ", tag " + std::to_string(status.MPI_TAG) +
+                   " could not be drained");
+    return false;
+  }
+  s.ledger->drained(communicator, source, status.MPI_TAG, std::move(payload));
+  return true;
+}
+
+}  // namespace
+
+void drain() {
+  Shim& s = shim();
+  Guard guard(s.ledger->lock);
+  peekPending();
+  for (bool progress = true; progress;) {
+    progress = false;
+    for (const auto& wish : s.ledger->drainable()) progress |= drainOne(wish.first, wish.second);
+  }
+}
+
+}  // namespace cairn

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// Receives: first from the queue of drained and restored messages, then from MPI. Looking into the queue, posting and
+// registering is one step under the lock; otherwise the agent could drain the message in between, and the receive would
+// wait for ever.
+#include "shim.hpp"
+
+namespace cairn {
+
+// Only a real receive treats datatypes, partial elements, truncation and counts as MPI does.
+int postReplay(const PayloadRef& payload, void* buffer, int count, MPI_Datatype type, MPI_Request* request,
+               MPI_Request* replay) {
+  Shim& s = shim();
+  int result = PMPI_Irecv(buffer, count, type, 0, 0, s.self, request);
+  if (result != MPI_SUCCESS) return result;
+  ByteType bytes(payload->bytes);
+  return PMPI_Isend(payload->data.get(), bytes.count, bytes.type, 0, 0, s.self, replay);
+}
+
+void patch(MPI_Status& status, const CommInfo* comm, int source, int tag) {
+  status.MPI_SOURCE = comm->memberOf(source);
+  status.MPI_TAG = tag;
+}
+
+namespace {
+
+// A receive that blocks: from looking into the queue to handing over.
+class BlockingReceive {
+ public:
+  // Posts it. When `posted()` is false the caller receives by PMPI itself (nothing to account for, or an error).
+  BlockingReceive(void* buffer, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm)
+      : buffer_(buffer), type_(type) {
+    if (source == MPI_PROC_NULL || !active()) return;
+    Shim& s = shim();
+    Guard guard(s.ledger->lock);
+    CommInfo* info = s.find(comm);
+    if (!info || (source != MPI_ANY_SOURCE && !info->valid(source))) return;
+    int from = worldSource(info, source), with = ledgerTag(tag);
+    const Queued* queued = s.ledger->queueEmpty() ? nullptr : s.ledger->find(info->id, from, with);
+    if (queued) {
+      keep_ = queued->payload;
+      result_ = postReplay(keep_, buffer, count, type, &request_, &replay_);
+      if (result_ != MPI_SUCCESS) {
+        failed_ = info->handle;
+        comm_ = info;
+        info->pending++;
+        return;
+      }
+      receive_ = s.ledger->take(queued);
+    } else {
+      if (PMPI_Irecv(buffer, count, type, source, tag, comm, &request_) != MPI_SUCCESS) return;
+      receive_ = s.ledger->post(info->id, from, with);
+    }
+    receive_->busy.store(true, std::memory_order_relaxed);
+    comm_ = info;
+    info->pending++;
+  }
+
+  bool posted() const { return comm_ != nullptr; }
+
+  // Waits, and hands the message over. Call once, when posted.
+  int wait(MPI_Status* statusOut) {
+    Shim& s = shim();
+    MPI_Comm handle = comm_->handle;
+    bool replayed = keep_ != nullptr;
+    if (failed_ == MPI_COMM_NULL) {
+      MPI_Status status;
+      result_ = PMPI_Wait(&request_, &status);
+      if (replayed) {
+        PMPI_Wait(&replay_, MPI_STATUS_IGNORE);
+        patch(status, comm_, receive_->source, receive_->tag);
+      }
+      handOver(receive_, comm_, buffer_, type_, status, result_);
+      copyStatus(statusOut, status);
+    }
+    {
+      Guard guard(s.ledger->lock);
+      releaseComm(comm_);
+    }
+    // Errors of a replay are raised where the program listens.
+    if (replayed && result_ != MPI_SUCCESS) PMPI_Comm_call_errhandler(handle, result_);
+    return result_;
+  }
+
+ private:
+  void* buffer_;
+  MPI_Datatype type_;
+  CommInfo* comm_ = nullptr;
+  Receive* receive_ = nullptr;
+  PayloadRef keep_;
+  MPI_Request request_ = MPI_REQUEST_NULL;
+  MPI_Request replay_ = MPI_REQUEST_NULL;
+  MPI_Comm failed_ = MPI_COMM_NULL;
+  int result_ = MPI_SUCCESS;
+};
+
+}  // namespace
+}  // namespace cairn
+
+using namespace cairn;
+
+CAIRN_MPI int MPI_Recv(void* buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm,
+                       MPI_Status* status) {
+  BlockingReceive receive(buf, count, type, source, tag, comm);
+  if (!receive.posted()) return PMPI_Recv(buf, count, type, source, tag, comm, status);
+  return receive.wait(status);
+}
+
+CAIRN_MPI int MPI_Irecv(void* buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm,
+                        MPI_Request* request) {
+  if (source == MPI_PROC_NULL || !active()) return PMPI_Irecv(buf, count, type, source, tag, comm, request);
+  Shim& s = shim();
+  std::unique_lock<Lock> guard(s.ledger->lock);
+  CommInfo* info = s.find(comm);
+  if (!info || (source != MPI_ANY_SOURCE && !info->valid(source))) {
+    guard.unlock();
+    return PMPI_Irecv(buf, count, type, source, tag, comm, request);
+  }
+  int from = worldSource(info, source), with = ledgerTag(tag);
+  const Queued* queued = s.ledger->queueEmpty() ? nullptr : s.ledger->find(info->id, from, with);
+  PayloadRef keep;
+  MPI_Request replay = MPI_REQUEST_NULL;
+  int result;
+  Receive* receive = nullptr;
+  if (queued) {
+    keep = queued->payload;
+    result = postReplay(keep, buf, count, type, request, &replay);
+    if (result == MPI_SUCCESS) receive = s.ledger->take(queued);
+  } else {
+    result = PMPI_Irecv(buf, count, type, source, tag, comm, request);
+    if (result == MPI_SUCCESS) receive = s.ledger->post(info->id, from, with);
+  }
+  if (!receive) return result;
+  Tracked* tracked = newTracked(Kind::RECEIVE, info, "MPI_Irecv");
+  tracked->receive = receive;
+  tracked->request = *request;
+  tracked->buffer = buf;
+  tracked->type = type;
+  tracked->replay = replay;
+  tracked->keep = std::move(keep);
+  tracked->source = receive->source;
+  tracked->tag = receive->tag;
+  if (!isPlain(type)) {  // the program may free it right away
+    PMPI_Type_dup(type, &tracked->type);
+    tracked->duplicated = true;
+  }
+  receive->owner = tracked;
+  s.requests.insert(tracked);
+  return result;
+}
+
+CAIRN_MPI int MPI_Sendrecv(const void* sendbuf, int sendcount, MPI_Datatype sendtype, int dest, int sendtag,
+                           void* recvbuf, int recvcount, MPI_Datatype recvtype, int source, int recvtag, MPI_Comm comm,
+                           MPI_Status* status) {
+  // One receive and one send. Posted first, so the send may block without harm.
+  BlockingReceive receive(recvbuf, recvcount, recvtype, source, recvtag, comm);
+  MPI_Request request = MPI_REQUEST_NULL;
+  if (!receive.posted()) {
+    int result = PMPI_Irecv(recvbuf, recvcount, recvtype, source, recvtag, comm, &request);
+    if (result != MPI_SUCCESS) return result;
+  }
+  int sent = MPI_Send(sendbuf, sendcount, sendtype, dest, sendtag, comm);
+  if (sent != MPI_SUCCESS && !receive.posted()) {
+    PMPI_Cancel(&request);
+    PMPI_Request_free(&request);
+    return sent;
+  }
+  int received = receive.posted() ? receive.wait(status) : PMPI_Wait(&request, status);
+  return sent != MPI_SUCCESS ? sent : received;
+}
+
+CAIRN_MPI int MPI_Sendrecv_replace(void* buf, int count, MPI_Datatype type, int dest, int sendtag, int source,
+                                   int recvtag, MPI_Comm comm, MPI_Status* status) {
+  if (!active()) return PMPI_Sendrecv_replace(buf, count, type, dest, sendtag, source, recvtag, comm, status);
+  MPI_Count size = 0;
+  PMPI_Type_size_x(type, &size);
+  if (count < 0 || size < 0) return PMPI_Sendrecv_replace(buf, count, type, dest, sendtag, source, recvtag, comm, status);
+  // The receive overwrites what is sent: a packed copy goes out.
+  PayloadRef copy = gather(buf, type, static_cast<uint64_t>(size) * static_cast<uint64_t>(count));
+  if (!copy) return PMPI_Comm_call_errhandler(comm, MPI_ERR_TYPE), MPI_ERR_TYPE;
+  ByteType bytes(copy->bytes);
+  return MPI_Sendrecv(copy->data.get(), bytes.count, bytes.type, dest, sendtag, buf, count, type, source, recvtag, comm,
+                      status);
+}
