@@ -132,6 +132,8 @@ class CAIRN_API Ledger {
 
   // --- what the agent does ---
 
+  void limit(uint64_t stateLimitBytes) { limit_ = stateLimitBytes; }
+
   // Returns false, with the reason in refusal(), if the rank can't be cut here.
   bool cut(uint64_t epoch, int64_t safePoint, std::vector<Marker>& markers);
   const std::string& refusal() const { return refusal_; }
@@ -207,7 +209,7 @@ class CAIRN_API Ledger {
   std::string describe(uint64_t communicator) const;
 
   const int me_;
-  const uint64_t limit_;
+  uint64_t limit_;
   Phase phase_ = Phase::IDLE;
   uint64_t epoch_ = 0;  // pending, or the last one seen
   int64_t safePoint_ = 0;

@@ -3,8 +3,8 @@
 #include <cstring>
 #include <mutex>
 
-#include "../channel/bytes.hpp"
-#include "../channel/ledger.hpp"
+#include "channel/bytes.hpp"
+#include "channel/ledger.hpp"
 #include "jni_support.hpp"
 
 using namespace cairn;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // io.cairn.natives.NativePages: conversions and calls.
-#include "../page/pages.hpp"
+#include "page/pages.hpp"
 #include "jni_support.hpp"
 
 using namespace cairn;
