@@ -1,0 +1,786 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.coordinate;
+
+import io.cairn.coordinate.Capture.PendingImage;
+import io.cairn.coordinate.RankCut.State;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * One rank's agent as a pure state machine: {@link #advance} looks at the world, does what can be done now, and says
+ * when to call it again. It never blocks, sleeps, or reads a clock of its own.
+ *
+ * <p>All ranks take the same decisions, because each is a function of completed pulses only, and a pulse's result is the
+ * same everywhere. A phase changes in {@code decide...} and nowhere else; what a rank does on its own within a phase
+ * ({@code work...}) only changes what it contributes to the next pulse.
+ *
+ * <pre>
+ *            ┌────────────────────────── IDLE ──────────────► CLOSED
+ *            │  [propose]                ▲ ▲ ▲   [close]
+ *            ▼                           │ │ │
+ *        PROPOSED ───────────────────────┘ │ │
+ *            │  [agree]      [withdraw]    │ │
+ *            ▼                             │ │
+ *         CUTTING ──► REPORTING            │ │
+ *   [closeMarkers]│ [report] │             │ │
+ *            ▼    │          │             │ │
+ *         SEALING │          │             │ │
+ *     [record]│   │          │             │ │
+ *            ▼    ▼          ▼             │ │
+ *       RECORDING ───► ABANDONING ─────────┘ │
+ *            │  [beginAbandoning] [abandon]  │
+ *            └───────────────────────────────┘
+ *               [commit]
+ * </pre>
+ *
+ * A fault in any phase from CUTTING to RECORDING leads to ABANDONING, whose one pulse carries the culprit's text. The
+ * invariants are those of docs/protocol.md.
+ *
+ * <p>Not thread-safe: one thread calls {@link #advance}. The application's side is {@link #gate}.
+ */
+public final class EpochCoordinator {
+
+  /** What {@link #advance} returns when all ranks have closed: don't call it again. */
+  public static final long CLOSED = -1;
+
+  /** A fault that may be the consequence of another one. */
+  private static final int TIMEOUT = 1;
+
+  /** A fault that explains itself. */
+  private static final int CAUSE = 2;
+
+  /** How long the agents stay at the fast pace for what usually takes no longer. */
+  private static final long HURRY_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+
+  private static final long HIGHEST_MARGIN = 1L << 40;
+
+  enum Phase {
+    /** Nothing is pending. */
+    IDLE,
+    /** A safe point is proposed; the next pulse is the vote. */
+    PROPOSED,
+    /** The ranks cut at the agreed safe point and send their markers. */
+    CUTTING,
+    /** All markers are known: late messages are recorded, images written and synced. */
+    SEALING,
+    /** A collective straddles the cut: the counts are compared to name the culprit. */
+    REPORTING,
+    /** All images are durable and the cut is proved consistent: pending records are written and synced. */
+    RECORDING,
+    /** A rank can't go on: the pulse under way carries its reason. */
+    ABANDONING,
+    /** All ranks have closed. */
+    CLOSED
+  }
+
+  private final Fabric fabric;
+  private final Ledger ledger;
+  private final Store store;
+  private final EpochLog log;
+  private final Clock clock;
+  private final EpochSettings settings;
+  private final SafePointGate gate;
+  private final int rank;
+  private final int size;
+  private final long generation;
+
+  private Phase phase = Phase.IDLE;
+  private long phaseSinceNanos;
+
+  // Replicated: the same on all ranks after the same pulse.
+  private long base;
+  private long lastEpoch;
+  private long lastSafePoint;
+  private long previousIndex = -1;
+  private long pace;
+  private int vetoes;
+  private final long[] max = new long[Pulse.MAXIMA];
+  private final long[] sum = new long[Pulse.SUMS_AND_TEXT];
+  private final long[] shortSum = new long[Pulse.SUMS];
+
+  // This rank's own.
+  private final long[] mineMax = new long[Pulse.MAXIMA];
+  private final long[] mineSum = new long[Pulse.SUMS_AND_TEXT];
+  private boolean pulseUnderWay;
+  private long pulseStartedNanos;
+  private long framesSent;
+  private long framesReceived;
+  private long requestsGranted;
+  private long operatorRequests;
+  private long requestPolledNanos;
+  private long lastStartNanos;
+  private long pulses;
+
+  /** The proposed or pending epoch as this rank knows it; null while idle. */
+  private Pending pending;
+
+  /** Whether an abandoned epoch's cut still has the application's thread in it. */
+  private boolean leaving;
+
+  /**
+   * @param settings the same on all ranks
+   * @param origin the same on all ranks
+   */
+  public EpochCoordinator(
+      Fabric fabric,
+      Ledger ledger,
+      Capture capture,
+      Store store,
+      EpochEvents events,
+      EpochLog log,
+      Clock clock,
+      EpochSettings settings,
+      Origin origin) {
+    this.fabric = fabric;
+    this.ledger = ledger;
+    this.store = store;
+    this.log = log;
+    this.clock = clock;
+    this.settings = settings;
+    rank = fabric.rank();
+    size = fabric.size();
+    generation = origin.generation();
+    base = origin.epoch();
+    lastEpoch = origin.epoch();
+    lastSafePoint = origin.safePoint();
+    max[Pulse.INDEX] = origin.safePoint();
+    gate =
+        new SafePointGate(
+            rank, capture, ledger, events, log, clock, settings.holdTimeoutNanos(), origin.safePoint());
+    long now = clock.nanoTime();
+    phaseSinceNanos = now;
+    lastStartNanos = now;
+    requestPolledNanos = now;
+    pulseStartedNanos = now - settings.idlePaceNanos();
+  }
+
+  /** The application's side of this rank. */
+  public SafePointGate gate() {
+    return gate;
+  }
+
+  /** How many pulses have completed. Agent's thread. */
+  public long pulses() {
+    return pulses;
+  }
+
+  /** The last committed epoch, 0 if there is none. Agent's thread. */
+  public long base() {
+    return base;
+  }
+
+  /**
+   * Does what can be done now.
+   *
+   * @return nanoseconds until the next call, or {@link #CLOSED}
+   */
+  public long advance() {
+    if (phase == Phase.CLOSED) {
+      return CLOSED;
+    }
+    receiveFrames();
+    work();
+    if (pulseUnderWay && fabric.testPulse(max, sumOfThisPhase())) {
+      pulseUnderWay = false;
+      pulses++;
+      decide();
+      work();
+    }
+    if (!pulseUnderWay && phase != Phase.CLOSED && pulseDue()) {
+      startPulse();
+    }
+    assertState();
+    return phase == Phase.CLOSED ? CLOSED : pace();
+  }
+
+  // ---- pulses
+
+  private boolean pulseDue() {
+    return phase != Phase.IDLE
+        || hasty()
+        || clock.nanoTime() - pulseStartedNanos >= settings.idlePaceNanos();
+  }
+
+  private void startPulse() {
+    Arrays.fill(mineMax, 0);
+    Arrays.fill(mineSum, 0);
+    long index = gate.index();
+    mineMax[Pulse.INDEX] = index;
+    mineMax[Pulse.MINUS_INDEX] = -index;
+    mineMax[Pulse.WISH] = wish() ? 1 : 0;
+    mineSum[Pulse.CLOSING] = gate.closing() ? 1 : 0;
+    mineSum[Pulse.BALANCE] = framesSent - framesReceived;
+    mineSum[Pulse.UNSETTLED] = leaving ? 1 : 0;
+    if (pending != null) {
+      contribute(pending);
+    }
+    fabric.startPulse(
+        mineMax, phase == Phase.ABANDONING ? mineSum : Arrays.copyOf(mineSum, Pulse.SUMS));
+    pulseUnderWay = true;
+    pulseStartedNanos = clock.nanoTime();
+  }
+
+  private void contribute(Pending p) {
+    mineSum[Pulse.VETOES] = p.installed ? 0 : 1;
+    mineSum[Pulse.TO_CUT] = p.left ? 0 : 1;
+    mineSum[Pulse.COLLECTIVES] = p.collectiveTerm;
+    mineSum[Pulse.NOT_DURABLE] = p.durable ? 0 : 1;
+    mineSum[Pulse.NOT_RECORDED] = p.recorded ? 0 : 1;
+    mineSum[Pulse.CHANNELS] = p.channelTerm;
+    mineSum[Pulse.DIGEST] = p.digestTerm;
+    mineSum[Pulse.LATE_MESSAGES] = p.lateMessages;
+    mineSum[Pulse.DRAINED_MESSAGES] = p.drainedMessages;
+    mineSum[Pulse.BYTES] = p.bytes;
+    mineMax[Pulse.PAUSE_NANOS] = p.pauseNanos;
+    mineMax[Pulse.DURABLE_NANOS] = p.durableNanos;
+    if (p.fault != null) {
+      mineSum[Pulse.FAULTS] = 1;
+      mineMax[Pulse.CULPRIT] = Pulse.culpritKey(p.severity, rank, size);
+    }
+    if (phase == Phase.ABANDONING && p.culprit == rank) {
+      PulseText.put(p.fault, mineSum, Pulse.TEXT);
+    }
+  }
+
+  private long[] sumOfThisPhase() {
+    return phase == Phase.ABANDONING ? sum : shortSum;
+  }
+
+  private boolean wish() {
+    boolean intervalOver =
+        rank == 0
+            && settings.intervalNanos() > 0
+            && clock.nanoTime() - lastStartNanos >= settings.intervalNanos();
+    return intervalOver || gate.requests() + operatorRequests > requestsGranted;
+  }
+
+  /** Whether an idle agent should not take its time. */
+  private boolean hasty() {
+    return max[Pulse.WISH] > 0 && sum[Pulse.CLOSING] == 0 || wish();
+  }
+
+  private long pace() {
+    return switch (phase) {
+      case IDLE -> {
+        if (hasty()) {
+          yield settings.fastPaceNanos();
+        }
+        yield gate.closing() ? settings.waitPaceNanos() : settings.idlePaceNanos();
+      }
+      case PROPOSED, REPORTING, ABANDONING -> settings.fastPaceNanos();
+      case CUTTING, SEALING, RECORDING ->
+          sincePhase() < HURRY_NANOS ? settings.fastPaceNanos() : settings.waitPaceNanos();
+      case CLOSED -> CLOSED;
+    };
+  }
+
+  // ---- frames
+
+  private void send(Frame.Kind kind, int destination, byte[] payload) {
+    framesSent++;
+    fabric.send(destination, new Frame(kind, generation, pending.epoch, base, payload).toBytes());
+  }
+
+  private void receiveFrames() {
+    for (Fabric.Message m = fabric.poll(); m != null; m = fabric.poll()) {
+      framesReceived++;
+      Frame frame = Frame.of(m.bytes());
+      if (frame.generation() != generation || frame.epoch() <= lastSettled()) {
+        continue; // A stray of an epoch that was abandoned: it counts, that is all.
+      }
+      // C10: a frame is sent after the vote that all ranks took part in, so this rank knows its epoch.
+      if (pending == null || frame.epoch() != pending.epoch || frame.base() != base) {
+        throw new IllegalStateException(
+            "rank " + rank + " got a " + frame.kind() + " frame of epoch " + frame.epoch() + ", base " + frame.base()
+                + " from rank " + m.source() + " in phase " + phase + ", base " + base);
+      }
+      switch (frame.kind()) {
+        case MARKER -> pending.markers.add(new Fabric.Message(m.source(), frame.payload()));
+        case COUNTS -> pending.counts.add(m.source(), frame.payload());
+      }
+    }
+  }
+
+  private long lastSettled() {
+    return pending == null || phase == Phase.PROPOSED ? lastEpoch : pending.epoch - 1;
+  }
+
+  // ---- what a rank does on its own
+
+  private void work() {
+    if (leaving) {
+      workLeaving();
+    }
+    switch (phase) {
+      case IDLE -> workIdle();
+      case CUTTING -> workCutting(pending);
+      case SEALING -> workSealing(pending);
+      case REPORTING -> workReporting(pending);
+      case RECORDING -> workRecording(pending);
+      case PROPOSED, ABANDONING, CLOSED -> {}
+    }
+  }
+
+  private void workLeaving() {
+    SafePointGate.View view = gate.view();
+    if (view.state() == State.LEFT) {
+      if (view.image() != null) {
+        view.image().discard();
+      }
+      gate.complete();
+      leaving = false;
+    }
+  }
+
+  private void workIdle() {
+    long now = clock.nanoTime();
+    if (now - requestPolledNanos >= settings.requestPollNanos()) {
+      requestPolledNanos = now;
+      if (store.takeRequest()) {
+        operatorRequests++;
+      }
+    }
+  }
+
+  private void workCutting(Pending p) {
+    SafePointGate.View view = gate.view();
+    if (view.fault() != null) {
+      fault(p, CAUSE, view.fault());
+    }
+    if (view.taken() && !p.cut) {
+      takeCut(p, view);
+    }
+    p.left = p.cut && view.state() == State.LEFT;
+    // C10: before the vote is known here, a marker may be here already, but the ledger is told afterwards.
+    for (Fabric.Message marker : p.markers) {
+      ledger.accept(marker.source(), p.epoch, marker.bytes());
+    }
+    p.markers.clear();
+    if (view.closing() && view.state() == State.AGREED) {
+      watchClosing(p);
+    }
+    if (sincePhase() >= settings.cutTimeoutNanos()) {
+      if (!p.left) {
+        fault(p, TIMEOUT, "rank " + rank + " did not get past safe point " + p.safePoint + " within "
+            + seconds(settings.cutTimeoutNanos()) + " (it is at " + gate.index() + "), as one of "
+            + sum[Pulse.TO_CUT] + " ranks");
+      } else if (sum[Pulse.TO_CUT] == 0) {
+        fault(p, TIMEOUT, "markers did not arrive within " + seconds(settings.cutTimeoutNanos()) + ": "
+            + sum[Pulse.BALANCE] + " more sent than received");
+      }
+    }
+    watchLedger(p);
+    watchImage(p);
+  }
+
+  private void takeCut(Pending p, SafePointGate.View view) {
+    p.cut = true;
+    p.image = view.image();
+    p.takenAtNanos = view.takenAtNanos();
+    p.pauseNanos = view.pauseNanos();
+    p.collectiveTerm = ledger.collectiveFingerprint();
+    for (Ledger.OutgoingMarker marker : view.markers()) {
+      send(Frame.Kind.MARKER, marker.destination(), marker.bytes());
+    }
+  }
+
+  /** This rank has closed before the agreed safe point. Who is to blame shows when the others get there, or close too. */
+  private void watchClosing(Pending p) {
+    long index = gate.index();
+    boolean othersWentOn = max[Pulse.INDEX] >= p.safePoint;
+    boolean allClosed = sum[Pulse.CLOSING] == size;
+    if (allClosed && max[Pulse.INDEX] == -max[Pulse.MINUS_INDEX]) {
+      fault(p, CAUSE, "the program ended after safe point " + index + ", before safe point " + p.safePoint);
+    } else if (othersWentOn || allClosed) {
+      fault(p, CAUSE, "rank " + rank + " finished before safe point " + p.safePoint + ", after " + index
+          + "; all ranks must pass the same number of safe points");
+    }
+  }
+
+  private void workSealing(Pending p) {
+    watchLedger(p);
+    watchImage(p);
+    if (p.fault != null) {
+      return;
+    }
+    if (!p.sealed) {
+      long missing = ledger.missing();
+      if (missing > 0 && (sincePhase() >= settings.drainDelayNanos() || gate.closing())) {
+        ledger.drain();
+        missing = ledger.missing();
+      }
+      if (missing == 0) {
+        seal(p);
+      } else if (sincePhase() >= settings.sealTimeoutNanos()) {
+        fault(p, CAUSE, "rank " + rank + " is still to receive " + missing + " late messages after "
+            + seconds(settings.sealTimeoutNanos())
+            + ", which can't be taken off the network (incomplete synchronous sends?)");
+      }
+    }
+    if (p.sealed && !p.durable && p.image.progress() == Capture.Progress.DONE) {
+      long now = clock.nanoTime();
+      p.durable = true;
+      p.durableNanos = now - p.takenAtNanos;
+      p.digestTerm = store.digestTerm(rank, p.image.digest());
+      p.bytes = p.image.lengthBytes();
+    }
+  }
+
+  private void seal(Pending p) {
+    p.channelTerm = ledger.channelFingerprint();
+    SealedChannels channels = ledger.seal();
+    p.lateMessages = channels.messages();
+    p.drainedMessages = ledger.statistics().drained() - p.drainedBefore;
+    p.sealed = true;
+    p.sealedAtNanos = clock.nanoTime();
+    p.image.seal(channels);
+  }
+
+  private void workReporting(Pending p) {
+    if (sincePhase() >= settings.reportTimeoutNanos()) {
+      fault(p, TIMEOUT, "a collective straddles safe point " + p.safePoint + "; the ranks' counts did not arrive within "
+          + seconds(settings.reportTimeoutNanos()));
+    }
+  }
+
+  private void workRecording(Pending p) {
+    watchLedger(p);
+    switch (store.recordProgress()) {
+      case DONE -> p.recorded = true;
+      case FAILED ->
+          fault(p, CAUSE, "rank " + rank + " could not write the record of epoch " + p.epoch + ": "
+              + store.recordFailure());
+      case RUNNING -> {
+        if (sincePhase() >= settings.writeTimeoutNanos()) {
+          fault(p, CAUSE, "rank " + rank + " did not get the record of epoch " + p.epoch + " synced within "
+              + seconds(settings.writeTimeoutNanos()));
+        }
+      }
+    }
+  }
+
+  private void watchLedger(Pending p) {
+    String fault = ledger.fault();
+    if (fault != null) {
+      fault(p, CAUSE, fault);
+    }
+  }
+
+  private void watchImage(Pending p) {
+    if (p.image == null || p.durable) {
+      return;
+    }
+    if (p.image.progress() == Capture.Progress.FAILED) {
+      fault(p, CAUSE, "rank " + rank + " could not write its image of epoch " + p.epoch + ": " + p.image.failure());
+    } else if (p.sealed && clock.nanoTime() - p.sealedAtNanos >= settings.writeTimeoutNanos()) {
+      fault(p, CAUSE, "rank " + rank + " did not get its image of epoch " + p.epoch + " synced within "
+          + seconds(settings.writeTimeoutNanos()));
+    }
+  }
+
+  /** Notes why this rank can't go on with the epoch; the first reason stays, unless a more telling one comes. */
+  private static void fault(Pending p, int severity, String text) {
+    if (severity > p.severity) {
+      p.severity = severity;
+      p.fault = text;
+    }
+  }
+
+  // ---- what all ranks decide
+
+  private void decide() {
+    if (phase != Phase.ABANDONING) {
+      System.arraycopy(shortSum, 0, sum, 0, Pulse.SUMS);
+    }
+    observePace();
+    switch (phase) {
+      case IDLE -> decideIdle();
+      case PROPOSED -> decideVote();
+      case CUTTING, SEALING, REPORTING, RECORDING -> {
+        if (sum[Pulse.FAULTS] > 0) {
+          beginAbandoning();
+        } else {
+          decidePending();
+        }
+      }
+      case ABANDONING -> abandon(PulseText.get(sum, Pulse.TEXT));
+      case CLOSED -> throw new AssertionError("a pulse completed after the last one");
+    }
+  }
+
+  /** How many safe points pass between two pulses, at most; falls slowly, so that a proposal is rarely too near. */
+  private void observePace() {
+    long passed = previousIndex < 0 ? 0 : max[Pulse.INDEX] - previousIndex;
+    previousIndex = max[Pulse.INDEX];
+    pace = Math.max(passed, pace - (pace + 7) / 8);
+  }
+
+  private void decideIdle() {
+    if (sum[Pulse.CLOSING] > 0) {
+      if (sum[Pulse.CLOSING] == size && sum[Pulse.BALANCE] == 0 && sum[Pulse.UNSETTLED] == 0) {
+        close();
+      }
+      return;
+    }
+    if (sum[Pulse.UNSETTLED] > 0) {
+      return;
+    }
+    long nearest = max[Pulse.INDEX] + margin();
+    if (max[Pulse.WISH] > 0) {
+      propose(nearest);
+    } else if (settings.everySafePoints() > 0 && nearest >= lastSafePoint + settings.everySafePoints()) {
+      propose(nearest);
+    }
+  }
+
+  /**
+   * The distance of a proposal from the foremost rank. With safe points rarer than pulses it is one: the very next safe
+   * point; a rank that happens to pass it meanwhile vetoes, and then the next one is tried at once.
+   */
+  private long margin() {
+    long likely = Math.max(1, 2 * Math.min(pace, HIGHEST_MARGIN));
+    return Math.min(HIGHEST_MARGIN, likely << Math.min(20, Math.max(0, vetoes - 1)));
+  }
+
+  private void propose(long safePoint) {
+    pending = new Pending(lastEpoch + 1, safePoint);
+    pending.installed = gate.propose(pending.epoch, safePoint);
+    enter(Phase.PROPOSED);
+  }
+
+  private void decideVote() {
+    if (sum[Pulse.VETOES] == 0) {
+      agree();
+    } else {
+      withdraw();
+    }
+  }
+
+  private void agree() {
+    lastEpoch = pending.epoch;
+    lastSafePoint = pending.safePoint;
+    lastStartNanos = clock.nanoTime();
+    vetoes = 0;
+    requestsGranted = gate.requests() + operatorRequests;
+    pending.drainedBefore = ledger.statistics().drained();
+    gate.agree();
+    enter(Phase.CUTTING);
+  }
+
+  private void withdraw() {
+    vetoes++;
+    gate.withdraw();
+    pending = null;
+    enter(Phase.IDLE);
+  }
+
+  private void decidePending() {
+    switch (phase) {
+      case CUTTING -> {
+        if (sum[Pulse.TO_CUT] == 0 && sum[Pulse.BALANCE] == 0) {
+          if (sum[Pulse.COLLECTIVES] == 0) {
+            closeMarkers();
+          } else {
+            report();
+          }
+        }
+      }
+      case SEALING -> {
+        if (sum[Pulse.NOT_DURABLE] == 0) {
+          decideConsistent();
+        }
+      }
+      case REPORTING -> {
+        if (sum[Pulse.BALANCE] == 0) {
+          compareCounts();
+        }
+      }
+      case RECORDING -> {
+        // C6: decided only if every image is durable and every pending record synced.
+        if (sum[Pulse.NOT_DURABLE] == 0 && sum[Pulse.NOT_RECORDED] == 0) {
+          commit();
+        }
+      }
+      case IDLE, PROPOSED, ABANDONING, CLOSED -> throw new AssertionError(phase);
+    }
+  }
+
+  private void closeMarkers() {
+    ledger.markersClosed();
+    enter(Phase.SEALING);
+  }
+
+  private void decideConsistent() {
+    // C1: sent at cut == received at cut + channel state; C4: collective counts agree.
+    if (sum[Pulse.CHANNELS] == 0 && sum[Pulse.COLLECTIVES] == 0) {
+      record();
+    } else {
+      abandon("the counts of sent and received messages do not match at safe point " + pending.safePoint
+          + " (fingerprint " + Long.toHexString(sum[Pulse.CHANNELS])
+          + "): the cut is not consistent, and cairn can't tell where; please report this");
+    }
+  }
+
+  private void report() {
+    for (Map.Entry<Integer, byte[]> entry : CollectiveCounts.byRoot(ledger.collectiveCounts()).entrySet()) {
+      send(Frame.Kind.COUNTS, entry.getKey(), entry.getValue());
+    }
+    enter(Phase.REPORTING);
+  }
+
+  private void compareCounts() {
+    String culprit = pending.counts.culprit(pending.safePoint);
+    if (culprit != null) {
+      fault(pending, CAUSE, culprit);
+    } else if (rank == 0) {
+      // Whoever finds a culprit outranks this.
+      fault(pending, TIMEOUT, "a collective straddles safe point " + pending.safePoint
+          + ", but no communicator's members disagree; please report this");
+    }
+  }
+
+  private void record() {
+    store.record(pending.epoch, sum[Pulse.DIGEST]);
+    enter(Phase.RECORDING);
+  }
+
+  private void commit() {
+    Pending p = pending;
+    ledger.commit();
+    store.commit(p.epoch);
+    base = p.epoch;
+    gate.complete();
+    end(settled(p, true, ""));
+  }
+
+  private void beginAbandoning() {
+    pending.culprit = Pulse.culpritRank(max[Pulse.CULPRIT], size);
+    enter(Phase.ABANDONING);
+  }
+
+  private void abandon(String reason) {
+    Pending p = pending;
+    SafePointGate.View view = gate.retract();
+    ledger.abandon();
+    leaving = view.state() == State.UNDER_WAY;
+    // Else the application's thread will hand it over when it leaves the cut: see workLeaving.
+    if (!leaving && view.image() != null) {
+      view.image().discard();
+    }
+    store.abandon(p.epoch);
+    end(settled(p, false, reason));
+  }
+
+  private void end(EpochReport report) {
+    gate.tell(report);
+    pending = null;
+    enter(Phase.IDLE);
+    log.settled(report);
+  }
+
+  private EpochReport settled(Pending p, boolean committed, String reason) {
+    return new EpochReport(
+        p.epoch,
+        p.safePoint,
+        committed,
+        reason,
+        max[Pulse.PAUSE_NANOS],
+        sum[Pulse.LATE_MESSAGES],
+        sum[Pulse.DRAINED_MESSAGES],
+        sum[Pulse.BYTES],
+        max[Pulse.DURABLE_NANOS],
+        p.cut ? clock.nanoTime() - p.takenAtNanos : 0);
+  }
+
+  private void close() {
+    if (max[Pulse.INDEX] != -max[Pulse.MINUS_INDEX] && rank == 0) {
+      log.warning(
+          "the ranks passed different numbers of safe points, " + -max[Pulse.MINUS_INDEX] + " to " + max[Pulse.INDEX]
+              + "; all must pass the same number, at the same places of the program",
+          null);
+    }
+    enter(Phase.CLOSED);
+    gate.closed();
+  }
+
+  private void enter(Phase next) {
+    phase = next;
+    phaseSinceNanos = clock.nanoTime();
+  }
+
+  private long sincePhase() {
+    return clock.nanoTime() - phaseSinceNanos;
+  }
+
+  private static String seconds(long nanos) {
+    return TimeUnit.NANOSECONDS.toMillis(nanos) / 1000.0 + " s";
+  }
+
+  /** Programmer errors; the numbers are those of docs/protocol.md. */
+  private void assertState() {
+    // S1: an epoch is pending in exactly the phases that need one.
+    assert (pending == null) == (phase == Phase.IDLE || phase == Phase.CLOSED) : phase;
+    // S2: epoch numbers only grow, and the base is never ahead of them.
+    assert base <= lastEpoch : "base " + base + ", last epoch " + lastEpoch;
+    // S3: the application's thread is in no abandoned cut while another safe point is proposed.
+    assert !leaving || phase == Phase.IDLE || phase == Phase.CLOSED : phase;
+    // S4: nothing is under way after the last pulse.
+    assert phase != Phase.CLOSED || !pulseUnderWay && !leaving;
+    if (pending != null) {
+      Pending p = pending;
+      // S5: the number is consumed by the vote.
+      assert p.epoch == (phase == Phase.PROPOSED ? lastEpoch + 1 : lastEpoch) : p.epoch + " " + phase;
+      // S6: cut before markers, channel state before the image's end, image before the record.
+      assert !p.sealed || p.cut && p.left;
+      assert !p.durable || p.sealed;
+      assert phase != Phase.RECORDING || p.durable;
+      assert p.cut || p.takenAtNanos == 0;
+      // S7: a culprit has a reason.
+      assert p.culprit != rank || p.fault != null;
+    }
+  }
+
+  /** An epoch from its proposal to its end, as this rank knows it. */
+  private static final class Pending {
+    final long epoch;
+    final long safePoint;
+    final List<Fabric.Message> markers = new ArrayList<>();
+    final CollectiveCounts counts = new CollectiveCounts();
+
+    boolean installed;
+    boolean cut;
+    boolean left;
+    boolean sealed;
+    boolean durable;
+    boolean recorded;
+
+    /** Null until this rank is cut. */
+    PendingImage image;
+
+    long takenAtNanos;
+    long pauseNanos;
+    long sealedAtNanos;
+    long durableNanos;
+    long collectiveTerm;
+    long channelTerm;
+    long digestTerm;
+    long lateMessages;
+    long drainedBefore;
+    long drainedMessages;
+    long bytes;
+
+    String fault;
+    int severity;
+
+    /** Who gives the reason, once it is known that there is one. */
+    int culprit = -1;
+
+    Pending(long epoch, long safePoint) {
+      this.epoch = epoch;
+      this.safePoint = safePoint;
+    }
+  }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.coordinate;
+
+import java.time.Duration;
+
+/**
+ * When to checkpoint, how fast to agree, and how long to wait for what; the same on all ranks.
+ *
+ * @param intervalNanos time between the starts of two epochs, by rank 0's clock; 0 for none
+ * @param everySafePoints safe points between two cuts; 0 for none
+ * @param idlePaceNanos time between two steps of the agent while nothing is pending
+ * @param fastPaceNanos time between two steps of the agent while ranks wait for each other's agents
+ * @param waitPaceNanos time between two steps of the agent while it waits for disks or for the application
+ * @param requestPollNanos time between two looks for an operator's request
+ * @param cutTimeoutNanos how long an epoch waits for ranks to reach its safe point
+ * @param holdTimeoutNanos how long a rank is held at a safe point whose vote is not known
+ * @param drainDelayNanos how long late messages are left for the application to receive
+ * @param sealTimeoutNanos how long an epoch waits for late messages
+ * @param writeTimeoutNanos how long an epoch waits for an image or a record to be synced
+ * @param reportTimeoutNanos how long the search for a straddling collective's culprit may take
+ */
+public record EpochSettings(
+    long intervalNanos,
+    long everySafePoints,
+    long idlePaceNanos,
+    long fastPaceNanos,
+    long waitPaceNanos,
+    long requestPollNanos,
+    long cutTimeoutNanos,
+    long holdTimeoutNanos,
+    long drainDelayNanos,
+    long sealTimeoutNanos,
+    long writeTimeoutNanos,
+    long reportTimeoutNanos) {
+
+  public EpochSettings {
+    notNegative("intervalNanos", intervalNanos);
+    notNegative("everySafePoints", everySafePoints);
+    notNegative("idlePaceNanos", idlePaceNanos);
+    notNegative("fastPaceNanos", fastPaceNanos);
+    notNegative("waitPaceNanos", waitPaceNanos);
+    notNegative("requestPollNanos", requestPollNanos);
+    notNegative("cutTimeoutNanos", cutTimeoutNanos);
+    notNegative("holdTimeoutNanos", holdTimeoutNanos);
+    notNegative("drainDelayNanos", drainDelayNanos);
+    notNegative("sealTimeoutNanos", sealTimeoutNanos);
+    notNegative("writeTimeoutNanos", writeTimeoutNanos);
+    notNegative("reportTimeoutNanos", reportTimeoutNanos);
+  }
+
+  /** Checkpoints on request only. Safe points may be minutes apart, so the cut's timeout is long. */
+  public static EpochSettings onRequest() {
+    return new EpochSettings(
+        0,
+        0,
+        Duration.ofMillis(5).toNanos(),
+        Duration.ofNanos(200_000).toNanos(),
+        Duration.ofMillis(1).toNanos(),
+        Duration.ofMillis(200).toNanos(),
+        Duration.ofMinutes(60).toNanos(),
+        Duration.ofSeconds(30).toNanos(),
+        Duration.ofMillis(500).toNanos(),
+        Duration.ofMinutes(10).toNanos(),
+        Duration.ofMinutes(30).toNanos(),
+        Duration.ofSeconds(10).toNanos());
+  }
+
+  /** The same, with a checkpoint at every {@code interval}; {@link Duration#ZERO} for none. */
+  public EpochSettings withInterval(Duration interval) {
+    return new EpochSettings(
+        interval.toNanos(),
+        everySafePoints,
+        idlePaceNanos,
+        fastPaceNanos,
+        waitPaceNanos,
+        requestPollNanos,
+        cutTimeoutNanos,
+        holdTimeoutNanos,
+        drainDelayNanos,
+        sealTimeoutNanos,
+        writeTimeoutNanos,
+        reportTimeoutNanos);
+  }
+
+  /** The same, with a checkpoint every {@code safePoints} safe points; 0 for none. */
+  public EpochSettings withEverySafePoints(long safePoints) {
+    return new EpochSettings(
+        intervalNanos,
+        safePoints,
+        idlePaceNanos,
+        fastPaceNanos,
+        waitPaceNanos,
+        requestPollNanos,
+        cutTimeoutNanos,
+        holdTimeoutNanos,
+        drainDelayNanos,
+        sealTimeoutNanos,
+        writeTimeoutNanos,
+        reportTimeoutNanos);
+  }
+
+  /** The same, with other limits on what an epoch waits for. */
+  public EpochSettings withTimeouts(
+      Duration cut, Duration hold, Duration seal, Duration write, Duration report) {
+    return new EpochSettings(
+        intervalNanos,
+        everySafePoints,
+        idlePaceNanos,
+        fastPaceNanos,
+        waitPaceNanos,
+        requestPollNanos,
+        cut.toNanos(),
+        hold.toNanos(),
+        drainDelayNanos,
+        seal.toNanos(),
+        write.toNanos(),
+        report.toNanos());
+  }
+
+  /** The same, leaving late messages to the application for {@code delay}. */
+  public EpochSettings withDrainDelay(Duration delay) {
+    return new EpochSettings(
+        intervalNanos,
+        everySafePoints,
+        idlePaceNanos,
+        fastPaceNanos,
+        waitPaceNanos,
+        requestPollNanos,
+        cutTimeoutNanos,
+        holdTimeoutNanos,
+        delay.toNanos(),
+        sealTimeoutNanos,
+        writeTimeoutNanos,
+        reportTimeoutNanos);
+  }
+
+  private static void notNegative(String name, long value) {
+    if (value < 0) {
+      throw new IllegalArgumentException(name + " must not be negative: " + value);
+    }
+  }
+}
