@@ -4,8 +4,9 @@ package io.cairn.coordinate;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * The thread that drives a rank's {@link EpochCoordinator}. It ends when all ranks have closed, when it is told to stop,
- * or when it fails, which is a bug: then every further call of the application to the gate throws.
+ * The thread that drives a rank's {@link EpochCoordinator}. It ends when all ranks have closed,
+ * when it is told to stop, or when it fails, which is a bug: then every further call of the
+ * application to the gate throws.
  */
 public final class Agent {
 
@@ -27,8 +28,8 @@ public final class Agent {
   }
 
   /**
-   * Waits until the thread has ended, after {@link SafePointGate#close} has returned: from then on nothing of cairn calls
-   * MPI.
+   * Waits until the thread has ended, after {@link SafePointGate#close} has returned: from then on
+   * nothing of cairn calls MPI.
    */
   public void join() {
     boolean interrupted = false;
@@ -46,8 +47,8 @@ public final class Agent {
   }
 
   /**
-   * Ends the thread without the other ranks' agreement, for a job that is about to be aborted: a pending epoch stays
-   * undecided, and the other agents get no further. Waits until it has ended.
+   * Ends the thread without the other ranks' agreement, for a job that is about to be aborted: a
+   * pending epoch stays undecided, and the other agents get no further. Waits until it has ended.
    */
   public void stop() {
     stopping = true;
@@ -69,7 +70,8 @@ public final class Agent {
       coordinator.gate().fail(new IllegalStateException("the agent was stopped"));
     } catch (Throwable e) {
       coordinator.gate().fail(e);
-      log.warning("the agent has failed; this is a bug, and no checkpoint will be taken any more", e);
+      log.warning(
+          "the agent has failed; this is a bug, and no checkpoint will be taken any more", e);
     }
   }
 }

@@ -16,8 +16,8 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
- * Finds who called a collective on the other side of the cut. Every member of a communicator sends its count to the
- * member whose rank there is 0, which compares.
+ * Finds who called a collective on the other side of the cut. Every member of a communicator sends
+ * its count to the member whose rank there is 0, which compares.
  */
 final class CollectiveCounts {
 
@@ -30,7 +30,9 @@ final class CollectiveCounts {
   /** This rank's counts, encoded, by the world rank that compares them. */
   static Map<Integer, byte[]> byRoot(List<CollectiveCount> counts) {
     Map<Integer, List<CollectiveCount>> byRoot =
-        counts.stream().collect(Collectors.groupingBy(CollectiveCount::root, TreeMap::new, Collectors.toList()));
+        counts.stream()
+            .collect(
+                Collectors.groupingBy(CollectiveCount::root, TreeMap::new, Collectors.toList()));
     Map<Integer, byte[]> encoded = new TreeMap<>();
     byRoot.forEach((root, mine) -> encoded.put(root, encode(mine)));
     return encoded;
@@ -57,14 +59,17 @@ final class CollectiveCounts {
     CollectiveCount any = members.values().iterator().next();
     Map<Long, Long> ranksByCount =
         members.values().stream()
-            .collect(Collectors.groupingBy(CollectiveCount::count, TreeMap::new, Collectors.counting()));
+            .collect(
+                Collectors.groupingBy(CollectiveCount::count, TreeMap::new, Collectors.counting()));
     boolean allHeard = members.size() == any.members();
     if (ranksByCount.size() == 1 && allHeard) {
       return null;
     }
     long usual =
         ranksByCount.entrySet().stream()
-            .max(Comparator.comparingLong((Map.Entry<Long, Long> e) -> e.getValue()).thenComparing(Map.Entry::getKey))
+            .max(
+                Comparator.comparingLong((Map.Entry<Long, Long> e) -> e.getValue())
+                    .thenComparing(Map.Entry::getKey))
             .orElseThrow()
             .getKey();
     StringBuilder text =
@@ -74,13 +79,21 @@ final class CollectiveCounts {
             .append(safePoint)
             .append(": since the last committed epoch ");
     Map.Entry<Integer, CollectiveCount> ordinary =
-        members.entrySet().stream().filter(e -> e.getValue().count() == usual).findFirst().orElseThrow();
-    text.append(ranksByCount.get(usual) == 1 ? "rank " + ordinary.getKey() : "most ranks").append(" made ");
+        members.entrySet().stream()
+            .filter(e -> e.getValue().count() == usual)
+            .findFirst()
+            .orElseThrow();
+    text.append(ranksByCount.get(usual) == 1 ? "rank " + ordinary.getKey() : "most ranks")
+        .append(" made ");
     text.append(calls(ordinary.getValue()));
     List<Map.Entry<Integer, CollectiveCount>> others =
         members.entrySet().stream().filter(e -> e.getValue().count() != usual).toList();
-    for (Map.Entry<Integer, CollectiveCount> other : others.subList(0, Math.min(NAMED_RANKS, others.size()))) {
-      text.append(", rank ").append(other.getKey()).append(" made ").append(calls(other.getValue()));
+    for (Map.Entry<Integer, CollectiveCount> other :
+        others.subList(0, Math.min(NAMED_RANKS, others.size()))) {
+      text.append(", rank ")
+          .append(other.getKey())
+          .append(" made ")
+          .append(calls(other.getValue()));
     }
     if (others.size() > NAMED_RANKS) {
       text.append(", and ").append(others.size() - NAMED_RANKS).append(" more ranks differ");
@@ -124,7 +137,12 @@ final class CollectiveCounts {
       for (int left = in.readInt(); left > 0; left--) {
         counts.add(
             new CollectiveCount(
-                in.readLong(), in.readUTF(), in.readInt(), in.readInt(), in.readLong(), in.readUTF()));
+                in.readLong(),
+                in.readUTF(),
+                in.readInt(),
+                in.readInt(),
+                in.readLong(),
+                in.readUTF()));
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);

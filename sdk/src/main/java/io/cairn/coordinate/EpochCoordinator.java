@@ -10,12 +10,13 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
- * One rank's agent as a pure state machine: {@link #advance} looks at the world, does what can be done now, and says
- * when to call it again. It never blocks, sleeps, or reads a clock of its own.
+ * One rank's agent as a pure state machine: {@link #advance} looks at the world, does what can be
+ * done now, and says when to call it again. It never blocks, sleeps, or reads a clock of its own.
  *
- * <p>All ranks take the same decisions, because each is a function of completed pulses only, and a pulse's result is the
- * same everywhere. A phase changes in {@code decide...} and nowhere else; what a rank does on its own within a phase
- * ({@code work...}) only changes what it contributes to the next pulse.
+ * <p>All ranks take the same decisions, because each is a function of completed pulses only, and a
+ * pulse's result is the same everywhere. A phase changes in {@code decide...} and nowhere else;
+ * what a rank does on its own within a phase ({@code work...}) only changes what it contributes to
+ * the next pulse.
  *
  * <pre>
  *            ┌────────────────────────── IDLE ──────────────► CLOSED
@@ -36,8 +37,8 @@ import java.util.concurrent.TimeUnit;
  *               [commit]
  * </pre>
  *
- * A fault in any phase from CUTTING to RECORDING leads to ABANDONING, whose one pulse carries the culprit's text. The
- * invariants are those of docs/protocol.md.
+ * A fault in any phase from CUTTING to RECORDING leads to ABANDONING, whose one pulse carries the
+ * culprit's text. The invariants are those of docs/protocol.md.
  *
  * <p>Not thread-safe: one thread calls {@link #advance}. The application's side is {@link #gate}.
  */
@@ -68,7 +69,10 @@ public final class EpochCoordinator {
     SEALING,
     /** A collective straddles the cut: the counts are compared to name the culprit. */
     REPORTING,
-    /** All images are durable and the cut is proved consistent: pending records are written and synced. */
+    /**
+     * All images are durable and the cut is proved consistent: pending records are written and
+     * synced.
+     */
     RECORDING,
     /** A rank can't go on: the pulse under way carries its reason. */
     ABANDONING,
@@ -149,7 +153,14 @@ public final class EpochCoordinator {
     max[Pulse.INDEX] = origin.safePoint();
     gate =
         new SafePointGate(
-            rank, capture, ledger, events, log, clock, settings.holdTimeoutNanos(), origin.safePoint());
+            rank,
+            capture,
+            ledger,
+            events,
+            log,
+            clock,
+            settings.holdTimeoutNanos(),
+            origin.safePoint());
     long now = clock.nanoTime();
     phaseSinceNanos = now;
     lastStartNanos = now;
@@ -259,7 +270,7 @@ public final class EpochCoordinator {
 
   /** Whether an idle agent should not take its time. */
   private boolean hasty() {
-    return max[Pulse.WISH] > 0 && sum[Pulse.CLOSING] == 0 || wish();
+    return (max[Pulse.WISH] > 0 && sum[Pulse.CLOSING] == 0) || wish();
   }
 
   private long pace() {
@@ -291,11 +302,13 @@ public final class EpochCoordinator {
       if (frame.generation() != generation || frame.epoch() <= lastSettled()) {
         continue; // A stray of an epoch that was abandoned: it counts, that is all.
       }
-      // C10: a frame is sent after the vote that all ranks took part in, so this rank knows its epoch.
+      // C10: a frame is sent after the vote that all ranks took part in, so this rank knows its
+      // epoch.
       if (pending == null || frame.epoch() != pending.epoch || frame.base() != base) {
         throw new IllegalStateException(
-            "rank " + rank + " got a " + frame.kind() + " frame of epoch " + frame.epoch() + ", base " + frame.base()
-                + " from rank " + m.source() + " in phase " + phase + ", base " + base);
+            "rank %d got a %s frame of epoch %d, base %d from rank %d in phase %s, base %d"
+                .formatted(
+                    rank, frame.kind(), frame.epoch(), frame.base(), m.source(), phase, base));
       }
       switch (frame.kind()) {
         case MARKER -> pending.markers.add(new Fabric.Message(m.source(), frame.payload()));
@@ -354,7 +367,8 @@ public final class EpochCoordinator {
       takeCut(p, view);
     }
     p.left = p.cut && view.state() == State.LEFT;
-    // C10: before the vote is known here, a marker may be here already, but the ledger is told afterwards.
+    // C10: before the vote is known here, a marker may be here already, but the ledger is told
+    // afterwards.
     for (Fabric.Message marker : p.markers) {
       ledger.accept(marker.source(), p.epoch, marker.bytes());
     }
@@ -364,12 +378,13 @@ public final class EpochCoordinator {
     }
     if (sincePhase() >= settings.cutTimeoutNanos()) {
       if (!p.left) {
-        fault(p, TIMEOUT, "rank " + rank + " did not get past safe point " + p.safePoint + " within "
-            + seconds(settings.cutTimeoutNanos()) + " (it is at " + gate.index() + "), as one of "
-            + sum[Pulse.TO_CUT] + " ranks");
+        fault(
+            p,
+            TIMEOUT,
+            Reasons.notCut(
+                rank, p.safePoint, settings.cutTimeoutNanos(), gate.index(), sum[Pulse.TO_CUT]));
       } else if (sum[Pulse.TO_CUT] == 0) {
-        fault(p, TIMEOUT, "markers did not arrive within " + seconds(settings.cutTimeoutNanos()) + ": "
-            + sum[Pulse.BALANCE] + " more sent than received");
+        fault(p, TIMEOUT, Reasons.markersLost(settings.cutTimeoutNanos(), sum[Pulse.BALANCE]));
       }
     }
     watchLedger(p);
@@ -387,16 +402,18 @@ public final class EpochCoordinator {
     }
   }
 
-  /** This rank has closed before the agreed safe point. Who is to blame shows when the others get there, or close too. */
+  /**
+   * This rank has closed before the agreed safe point. Who is to blame shows when the others get
+   * there, or close too.
+   */
   private void watchClosing(Pending p) {
     long index = gate.index();
     boolean othersWentOn = max[Pulse.INDEX] >= p.safePoint;
     boolean allClosed = sum[Pulse.CLOSING] == size;
     if (allClosed && max[Pulse.INDEX] == -max[Pulse.MINUS_INDEX]) {
-      fault(p, CAUSE, "the program ended after safe point " + index + ", before safe point " + p.safePoint);
+      fault(p, CAUSE, Reasons.ended(p.safePoint, index));
     } else if (othersWentOn || allClosed) {
-      fault(p, CAUSE, "rank " + rank + " finished before safe point " + p.safePoint + ", after " + index
-          + "; all ranks must pass the same number of safe points");
+      fault(p, CAUSE, Reasons.finishedEarly(rank, p.safePoint, index));
     }
   }
 
@@ -415,9 +432,7 @@ public final class EpochCoordinator {
       if (missing == 0) {
         seal(p);
       } else if (sincePhase() >= settings.sealTimeoutNanos()) {
-        fault(p, CAUSE, "rank " + rank + " is still to receive " + missing + " late messages after "
-            + seconds(settings.sealTimeoutNanos())
-            + ", which can't be taken off the network (incomplete synchronous sends?)");
+        fault(p, CAUSE, Reasons.lateMessages(rank, missing, settings.sealTimeoutNanos()));
       }
     }
     if (p.sealed && !p.durable && p.image.progress() == Capture.Progress.DONE) {
@@ -441,8 +456,7 @@ public final class EpochCoordinator {
 
   private void workReporting(Pending p) {
     if (sincePhase() >= settings.reportTimeoutNanos()) {
-      fault(p, TIMEOUT, "a collective straddles safe point " + p.safePoint + "; the ranks' counts did not arrive within "
-          + seconds(settings.reportTimeoutNanos()));
+      fault(p, TIMEOUT, Reasons.countsSlow(p.safePoint, settings.reportTimeoutNanos()));
     }
   }
 
@@ -450,13 +464,10 @@ public final class EpochCoordinator {
     watchLedger(p);
     switch (store.recordProgress()) {
       case DONE -> p.recorded = true;
-      case FAILED ->
-          fault(p, CAUSE, "rank " + rank + " could not write the record of epoch " + p.epoch + ": "
-              + store.recordFailure());
+      case FAILED -> fault(p, CAUSE, Reasons.recordFailed(rank, p.epoch, store.recordFailure()));
       case RUNNING -> {
         if (sincePhase() >= settings.writeTimeoutNanos()) {
-          fault(p, CAUSE, "rank " + rank + " did not get the record of epoch " + p.epoch + " synced within "
-              + seconds(settings.writeTimeoutNanos()));
+          fault(p, CAUSE, Reasons.recordSlow(rank, p.epoch, settings.writeTimeoutNanos()));
         }
       }
     }
@@ -474,14 +485,16 @@ public final class EpochCoordinator {
       return;
     }
     if (p.image.progress() == Capture.Progress.FAILED) {
-      fault(p, CAUSE, "rank " + rank + " could not write its image of epoch " + p.epoch + ": " + p.image.failure());
+      fault(p, CAUSE, Reasons.imageFailed(rank, p.epoch, p.image.failure()));
     } else if (p.sealed && clock.nanoTime() - p.sealedAtNanos >= settings.writeTimeoutNanos()) {
-      fault(p, CAUSE, "rank " + rank + " did not get its image of epoch " + p.epoch + " synced within "
-          + seconds(settings.writeTimeoutNanos()));
+      fault(p, CAUSE, Reasons.imageSlow(rank, p.epoch, settings.writeTimeoutNanos()));
     }
   }
 
-  /** Notes why this rank can't go on with the epoch; the first reason stays, unless a more telling one comes. */
+  /**
+   * Notes why this rank can't go on with the epoch; the first reason stays, unless a more telling
+   * one comes.
+   */
   private static void fault(Pending p, int severity, String text) {
     if (severity > p.severity) {
       p.severity = severity;
@@ -511,7 +524,10 @@ public final class EpochCoordinator {
     }
   }
 
-  /** How many safe points pass between two pulses, at most; falls slowly, so that a proposal is rarely too near. */
+  /**
+   * How many safe points pass between two pulses, at most; falls slowly, so that a proposal is
+   * rarely too near.
+   */
   private void observePace() {
     long passed = previousIndex < 0 ? 0 : max[Pulse.INDEX] - previousIndex;
     previousIndex = max[Pulse.INDEX];
@@ -531,14 +547,16 @@ public final class EpochCoordinator {
     long nearest = max[Pulse.INDEX] + margin();
     if (max[Pulse.WISH] > 0) {
       propose(nearest);
-    } else if (settings.everySafePoints() > 0 && nearest >= lastSafePoint + settings.everySafePoints()) {
+    } else if (settings.everySafePoints() > 0
+        && nearest >= lastSafePoint + settings.everySafePoints()) {
       propose(nearest);
     }
   }
 
   /**
-   * The distance of a proposal from the foremost rank. With safe points rarer than pulses it is one: the very next safe
-   * point; a rank that happens to pass it meanwhile vetoes, and then the next one is tried at once.
+   * The distance of a proposal from the foremost rank. With safe points rarer than pulses it is
+   * one: the very next safe point; a rank that happens to pass it meanwhile vetoes, and then the
+   * next one is tried at once.
    */
   private long margin() {
     long likely = Math.max(1, 2 * Math.min(pace, HIGHEST_MARGIN));
@@ -618,14 +636,13 @@ public final class EpochCoordinator {
     if (sum[Pulse.CHANNELS] == 0 && sum[Pulse.COLLECTIVES] == 0) {
       record();
     } else {
-      abandon("the counts of sent and received messages do not match at safe point " + pending.safePoint
-          + " (fingerprint " + Long.toHexString(sum[Pulse.CHANNELS])
-          + "): the cut is not consistent, and cairn can't tell where; please report this");
+      abandon(Reasons.inconsistent(pending.safePoint, sum[Pulse.CHANNELS]));
     }
   }
 
   private void report() {
-    for (Map.Entry<Integer, byte[]> entry : CollectiveCounts.byRoot(ledger.collectiveCounts()).entrySet()) {
+    for (Map.Entry<Integer, byte[]> entry :
+        CollectiveCounts.byRoot(ledger.collectiveCounts()).entrySet()) {
       send(Frame.Kind.COUNTS, entry.getKey(), entry.getValue());
     }
     enter(Phase.REPORTING);
@@ -637,8 +654,7 @@ public final class EpochCoordinator {
       fault(pending, CAUSE, culprit);
     } else if (rank == 0) {
       // Whoever finds a culprit outranks this.
-      fault(pending, TIMEOUT, "a collective straddles safe point " + pending.safePoint
-          + ", but no communicator's members disagree; please report this");
+      fault(pending, TIMEOUT, Reasons.countsAgree(pending.safePoint));
     }
   }
 
@@ -697,10 +713,7 @@ public final class EpochCoordinator {
 
   private void close() {
     if (max[Pulse.INDEX] != -max[Pulse.MINUS_INDEX] && rank == 0) {
-      log.warning(
-          "the ranks passed different numbers of safe points, " + -max[Pulse.MINUS_INDEX] + " to " + max[Pulse.INDEX]
-              + "; all must pass the same number, at the same places of the program",
-          null);
+      log.warning(Reasons.misaligned(-max[Pulse.MINUS_INDEX], max[Pulse.INDEX]), null);
     }
     enter(Phase.CLOSED);
     gate.closed();
@@ -715,10 +728,6 @@ public final class EpochCoordinator {
     return clock.nanoTime() - phaseSinceNanos;
   }
 
-  private static String seconds(long nanos) {
-    return TimeUnit.NANOSECONDS.toMillis(nanos) / 1000.0 + " s";
-  }
-
   /** Programmer errors; the numbers are those of docs/protocol.md. */
   private void assertState() {
     // S1: an epoch is pending in exactly the phases that need one.
@@ -728,13 +737,14 @@ public final class EpochCoordinator {
     // S3: the application's thread is in no abandoned cut while another safe point is proposed.
     assert !leaving || phase == Phase.IDLE || phase == Phase.CLOSED : phase;
     // S4: nothing is under way after the last pulse.
-    assert phase != Phase.CLOSED || !pulseUnderWay && !leaving;
+    assert phase != Phase.CLOSED || (!pulseUnderWay && !leaving);
     if (pending != null) {
       Pending p = pending;
       // S5: the number is consumed by the vote.
-      assert p.epoch == (phase == Phase.PROPOSED ? lastEpoch + 1 : lastEpoch) : p.epoch + " " + phase;
+      assert p.epoch == (phase == Phase.PROPOSED ? lastEpoch + 1 : lastEpoch)
+          : p.epoch + " " + phase;
       // S6: cut before markers, channel state before the image's end, image before the record.
-      assert !p.sealed || p.cut && p.left;
+      assert !p.sealed || (p.cut && p.left);
       assert !p.durable || p.sealed;
       assert phase != Phase.RECORDING || p.durable;
       assert p.cut || p.takenAtNanos == 0;

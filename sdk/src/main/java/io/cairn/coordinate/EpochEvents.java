@@ -2,8 +2,8 @@
 package io.cairn.coordinate;
 
 /**
- * What the application is told about epochs. All methods run on the application's thread, inside {@link
- * SafePointGate#safePoint} or {@link SafePointGate#close}; they must not call either.
+ * What the application is told about epochs. All methods run on the application's thread, inside
+ * {@link SafePointGate#safePoint} or {@link SafePointGate#close}; they must not call either.
  */
 public interface EpochEvents {
 
@@ -25,6 +25,9 @@ public interface EpochEvents {
   /** The epoch is committed on all ranks. An exception is logged and dropped. */
   default void committed(EpochReport report) throws Exception {}
 
-  /** The epoch was given up on all ranks, {@link EpochReport#reason} says why. An exception is logged and dropped. */
+  /**
+   * The epoch was given up on all ranks, {@link EpochReport#reason} says why. An exception is
+   * logged and dropped.
+   */
   default void abandoned(EpochReport report) throws Exception {}
 }

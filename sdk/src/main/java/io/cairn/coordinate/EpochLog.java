@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.coordinate;
 
-/** Told at once how epochs end, for the log. Called on the agent's or the application's thread; must not block. */
+/**
+ * Told at once how epochs end, for the log. Called on the agent's or the application's thread; must
+ * not block.
+ */
 public interface EpochLog {
 
   /** An epoch has been committed or abandoned, on all ranks. Agent's thread. */

@@ -2,8 +2,8 @@
 package io.cairn.coordinate;
 
 /**
- * How an epoch ended. Counts and durations are those known on all ranks when it did; they are complete for a committed
- * epoch, and zero where an abandoned one didn't get that far.
+ * How an epoch ended. Counts and durations are those known on all ranks when it did; they are
+ * complete for a committed epoch, and zero where an abandoned one didn't get that far.
  *
  * @param epoch its number
  * @param safePoint index of the safe point at which all ranks cut

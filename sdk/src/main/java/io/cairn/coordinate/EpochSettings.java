@@ -10,7 +10,8 @@ import java.time.Duration;
  * @param everySafePoints safe points between two cuts; 0 for none
  * @param idlePaceNanos time between two steps of the agent while nothing is pending
  * @param fastPaceNanos time between two steps of the agent while ranks wait for each other's agents
- * @param waitPaceNanos time between two steps of the agent while it waits for disks or for the application
+ * @param waitPaceNanos time between two steps of the agent while it waits for disks or for the
+ *     application
  * @param requestPollNanos time between two looks for an operator's request
  * @param cutTimeoutNanos how long an epoch waits for ranks to reach its safe point
  * @param holdTimeoutNanos how long a rank is held at a safe point whose vote is not known
@@ -48,7 +49,9 @@ public record EpochSettings(
     notNegative("reportTimeoutNanos", reportTimeoutNanos);
   }
 
-  /** Checkpoints on request only. Safe points may be minutes apart, so the cut's timeout is long. */
+  /**
+   * Checkpoints on request only. Safe points may be minutes apart, so the cut's timeout is long.
+   */
   public static EpochSettings onRequest() {
     return new EpochSettings(
         0,

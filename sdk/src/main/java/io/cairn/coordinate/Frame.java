@@ -5,8 +5,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * A message between two agents, little-endian: {@code Frame --> Kind (8 bits), Generation (64), Epoch (64), Base (64),
- * Payload}.
+ * A message between two agents, little-endian: {@code Frame --> Kind (8 bits), Generation (64),
+ * Epoch (64), Base (64), Payload}.
  *
  * @param base the last committed epoch, from which the payload counts
  */
@@ -32,7 +32,8 @@ record Frame(Kind kind, long generation, long epoch, long base, byte[] payload) 
           return kind;
         }
       }
-      throw new IllegalStateException("frame of unknown kind " + code + "; do all ranks run the same version of cairn?");
+      throw new IllegalStateException(
+          "frame of unknown kind " + code + "; do all ranks run the same version of cairn?");
     }
   }
 

@@ -13,7 +13,12 @@ public record Origin(long generation, long epoch, long safePoint) {
   public Origin {
     if (generation < 0 || epoch < 0 || safePoint < 0) {
       throw new IllegalArgumentException(
-          "negative origin: generation " + generation + ", epoch " + epoch + ", safe point " + safePoint);
+          "negative origin: generation "
+              + generation
+              + ", epoch "
+              + epoch
+              + ", safe point "
+              + safePoint);
     }
   }
 

@@ -2,8 +2,8 @@
 package io.cairn.coordinate;
 
 /**
- * What travels in a pulse: one vector reduced by maximum, one by sum (modulo 2^64). The layout is the same in all
- * phases; while an epoch is abandoned the culprit's text follows the sums.
+ * What travels in a pulse: one vector reduced by maximum, one by sum (modulo 2^64). The layout is
+ * the same in all phases; while an epoch is abandoned the culprit's text follows the sums.
  */
 final class Pulse {
 

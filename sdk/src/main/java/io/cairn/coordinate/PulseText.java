@@ -4,7 +4,10 @@ package io.cairn.coordinate;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
-/** A short text in the longs of a pulse: one rank contributes it, all others contribute zeros, the sum is the text. */
+/**
+ * A short text in the longs of a pulse: one rank contributes it, all others contribute zeros, the
+ * sum is the text.
+ */
 final class PulseText {
 
   /** How many longs a text takes; 768 bytes. */

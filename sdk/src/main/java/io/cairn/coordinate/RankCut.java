@@ -4,10 +4,14 @@ package io.cairn.coordinate;
 import io.cairn.coordinate.Capture.PendingImage;
 import java.util.List;
 
-/** One rank's part of a proposed or pending epoch's cut. All fields are guarded by the gate's lock. */
+/**
+ * One rank's part of a proposed or pending epoch's cut. All fields are guarded by the gate's lock.
+ */
 final class RankCut {
 
   /**
+   *
+   *
    * <pre>
    * PROPOSED -> AGREED     [SafePointGate.agree]
    * PROPOSED -> LEFT       [SafePointGate.tryAttend: held too long]

@@ -11,13 +11,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Where the application's thread and the agent meet. {@link #safePoint} with nothing due is a volatile store of the own
- * index and a volatile read of the index that wants attention. The agent writes the latter first and then reads the
- * former: whichever comes second in the single order of volatile accesses sees the other, so that a rank never runs past
- * an agreed safe point. With a plain or release store both could miss each other.
+ * Where the application's thread and the agent meet. {@link #safePoint} with nothing due is a
+ * volatile store of the own index and a volatile read of the index that wants attention. The agent
+ * writes the latter first and then reads the former: whichever comes second in the single order of
+ * volatile accesses sees the other, so that a rank never runs past an agreed safe point. With a
+ * plain or release store both could miss each other.
  *
- * <p>One thread of the application calls {@link #safePoint} and {@link #close}; the methods without an access modifier
- * belong to the agent, unless they say otherwise.
+ * <p>One thread of the application calls {@link #safePoint} and {@link #close}; the methods without
+ * an access modifier belong to the agent, unless they say otherwise.
  */
 public final class SafePointGate {
 
@@ -51,6 +52,7 @@ public final class SafePointGate {
   private long index;
 
   /** The first index at which {@link #safePoint} has something to do. Written under the lock. */
+  @SuppressWarnings("UnusedVariable") // read through ATTENTION
   private long attention = NOTHING_DUE;
 
   // Guarded by lock.
@@ -83,11 +85,11 @@ public final class SafePointGate {
   // ---- the application's side
 
   /**
-   * The rank may be captured here. Returns at once unless an epoch is due at this very safe point, or listeners have
-   * something to be told.
+   * The rank may be captured here. Returns at once unless an epoch is due at this very safe point,
+   * or listeners have something to be told.
    *
-   * @throws IllegalStateException if the agent has failed (with its exception as the cause), after {@link #close}, and
-   *     from within a listener or a capture callback
+   * @throws IllegalStateException if the agent has failed (with its exception as the cause), after
+   *     {@link #close}, and from within a listener or a capture callback
    */
   public void safePoint() {
     if (!pass()) {
@@ -95,7 +97,10 @@ public final class SafePointGate {
     }
   }
 
-  /** Asks for a checkpoint. One that is being agreed on counts; a pending one doesn't. Any thread, returns at once. */
+  /**
+   * Asks for a checkpoint. One that is being agreed on counts; a pending one doesn't. Any thread,
+   * returns at once.
+   */
   public void requestCheckpoint() {
     requests.incrementAndGet();
   }
@@ -106,9 +111,10 @@ public final class SafePointGate {
   }
 
   /**
-   * The application passes no safe point any more. Waits until all ranks say so and the pending epoch, if there is one,
-   * is settled; listeners are told what happened until then. There is no limit of its own: a rank that dies takes the
-   * job with it, one that never closes keeps the others as it would in MPI_Finalize. Closing twice does nothing.
+   * The application passes no safe point any more. Waits until all ranks say so and the pending
+   * epoch, if there is one, is settled; listeners are told what happened until then. There is no
+   * limit of its own: a rank that dies takes the job with it, one that never closes keeps the
+   * others as it would in MPI_Finalize. Closing twice does nothing.
    *
    * @throws IllegalStateException if the agent has failed, or from within a listener
    */
@@ -121,7 +127,10 @@ public final class SafePointGate {
     restoreInterrupt(interrupted);
   }
 
-  /** The fast path: false if {@link #tryAttend} must be called until it is true. Application's thread. */
+  /**
+   * The fast path: false if {@link #tryAttend} must be called until it is true. Application's
+   * thread.
+   */
   boolean pass() {
     long next = index + 1;
     INDEX.setVolatile(this, next);
@@ -137,8 +146,8 @@ public final class SafePointGate {
   }
 
   /**
-   * Does what is due at this safe point; false if the application must be held because the vote isn't known yet, and
-   * this be called again. Application's thread.
+   * Does what is due at this safe point; false if the application must be held because the vote
+   * isn't known yet, and this be called again. Application's thread.
    */
   boolean tryAttend() {
     refuseMisuse();
@@ -151,7 +160,8 @@ public final class SafePointGate {
         return true;
       }
       // C9: no rank runs past an agreed safe point.
-      assert index == due.safePoint : "at safe point " + index + ", past the agreed " + due.safePoint;
+      assert index == due.safePoint
+          : "at safe point " + index + ", past the agreed " + due.safePoint;
       if (due.state == State.PROPOSED) {
         return !hold(due);
       }
@@ -173,14 +183,7 @@ public final class SafePointGate {
     if (now - due.heldSinceNanos < holdTimeoutNanos) {
       return true;
     }
-    due.fault =
-        "rank "
-            + rank
-            + " was held at safe point "
-            + due.safePoint
-            + " for "
-            + TimeUnit.NANOSECONDS.toMillis(now - due.heldSinceNanos)
-            + " ms without hearing the ranks' vote, and went on; are the agents starved of processor time?";
+    due.fault = Reasons.held(rank, due.safePoint, now - due.heldSinceNanos);
     due.state = State.LEFT;
     refresh();
     return false;
@@ -195,7 +198,8 @@ public final class SafePointGate {
       boolean taken = false;
       synchronized (lock) {
         due.image = image;
-        // Under the lock, so that an epoch given up meanwhile is never cut in the ledger afterwards.
+        // Under the lock, so that an epoch given up meanwhile is never cut in the ledger
+        // afterwards.
         if (!due.abandoned) {
           due.markers = ledger.cut(due.epoch, due.safePoint);
           due.takenAtNanos = clock.nanoTime();
@@ -208,15 +212,15 @@ public final class SafePointGate {
         events.captured(due.epoch, due.safePoint, due.pauseNanos);
       }
     } catch (CutRefusedException e) {
-      fault = "rank " + rank + " can't be captured at safe point " + due.safePoint + ": " + e.getMessage();
+      fault = Reasons.refused(rank, due.safePoint, e);
     } catch (Exception | OutOfMemoryError e) {
       if (e instanceof InterruptedException) {
         Thread.currentThread().interrupt();
       }
-      fault = "rank " + rank + " could not be captured at safe point " + due.safePoint + ": " + e;
+      fault = Reasons.captureFailed(rank, due.safePoint, e);
     } catch (Error e) {
       // Not ours to survive: the application gets it, the other ranks hear why the epoch ended.
-      fault = "rank " + rank + " failed at safe point " + due.safePoint + ": " + e;
+      fault = Reasons.captureFailed(rank, due.safePoint, e);
       throw e;
     } finally {
       synchronized (lock) {
@@ -248,7 +252,8 @@ public final class SafePointGate {
           events.abandoned(report);
         }
       } catch (Exception e) {
-        log.warning("a listener failed after epoch " + report.epoch() + " ended; nothing changes", e);
+        log.warning(
+            "a listener failed after epoch " + report.epoch() + " ended; nothing changes", e);
       } finally {
         synchronized (lock) {
           inCallback = false;
@@ -262,14 +267,18 @@ public final class SafePointGate {
   void beginClose() {
     synchronized (lock) {
       if (inCallback) {
-        throw new IllegalStateException("close() was called from within a listener or a capture callback");
+        throw new IllegalStateException(
+            "close() was called from within a listener or a capture callback");
       }
       closing = true;
       refresh();
     }
   }
 
-  /** Second step of {@link #close}: whether all is settled, else this must be called again. Application's thread. */
+  /**
+   * Second step of {@link #close}: whether all is settled, else this must be called again.
+   * Application's thread.
+   */
   boolean tryClose() {
     boolean done;
     synchronized (lock) {
@@ -280,6 +289,7 @@ public final class SafePointGate {
   }
 
   /** Waits for a change made by the agent; returns whether the thread was interrupted meanwhile. */
+  @SuppressWarnings("WaitNotInLoop") // the callers loop
   private boolean await(long limitNanos) {
     synchronized (lock) {
       boolean held = cut != null && cut.held && cut.state == State.PROPOSED;
@@ -333,7 +343,10 @@ public final class SafePointGate {
 
   // ---- the agent's side
 
-  /** Installs a proposed safe point; false if the application has reached it already, or will not any more. */
+  /**
+   * Installs a proposed safe point; false if the application has reached it already, or will not
+   * any more.
+   */
   boolean propose(long epoch, long safePoint) {
     synchronized (lock) {
       assert cut == null : "epoch " + cut.epoch + " is proposed or pending";
@@ -349,7 +362,10 @@ public final class SafePointGate {
     }
   }
 
-  /** The vote failed: a rank that is held goes on without a cut. Does nothing if this rank had not installed it. */
+  /**
+   * The vote failed: a rank that is held goes on without a cut. Does nothing if this rank had not
+   * installed it.
+   */
   void withdraw() {
     synchronized (lock) {
       cut = null;
@@ -388,11 +404,11 @@ public final class SafePointGate {
   }
 
   /**
-   * The epoch is abandoned. In one step, so that the application's thread either has been in the cut before, or never
-   * will: from here on the ledger isn't cut for this epoch.
+   * The epoch is abandoned. In one step, so that the application's thread either has been in the
+   * cut before, or never will: from here on the ledger isn't cut for this epoch.
    *
-   * @return what the application's thread had done; if it is still {@link State#UNDER_WAY}, {@link #complete} must be
-   *     called when it has left
+   * @return what the application's thread had done; if it is still {@link State#UNDER_WAY}, {@link
+   *     #complete} must be called when it has left
    */
   View retract() {
     synchronized (lock) {
