@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "channel/ledger.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <thread>
+
+#include "channel/bytes.hpp"
+
+using namespace cairn;
+
+namespace {
+
+constexpr uint64_t kWorld = 7;
+
+PayloadRef bytes(const std::string& text) {
+  auto payload = std::make_shared<Payload>(text.size());
+  std::memcpy(payload->data.get(), text.data(), text.size());
+  return payload;
+}
+
+std::string text(const PayloadRef& payload) { return std::string(payload->data.get(), payload->bytes); }
+
+// Two ranks and the markers between them, without a network: the test says what arrives when.
+struct Pair {
+  Ledger sender{0};
+  Ledger receiver{1};
+  std::vector<Marker> toReceiver, toSender;
+
+  Pair() {
+    for (Ledger* ledger : {&sender, &receiver}) {
+      ledger->communicator(kWorld, "MPI_COMM_WORLD", 2, ledger == &receiver, 0);
+    }
+  }
+
+  void send(int tag) { sender.sent(kWorld, 1, tag); }
+  Receive* post(int source, int tag) { return receiver.post(kWorld, source, tag); }
+  void complete(Receive* receive, int tag, const std::string& payload) {
+    bool wanted = receiver.wants(receive, 0, tag);
+    receiver.completed(receive, 0, tag, wanted ? bytes(payload) : nullptr);
+  }
+  void receive(int tag, const std::string& payload) { complete(post(0, tag), tag, payload); }
+  void cutBoth(uint64_t epoch) {
+    ASSERT_TRUE(sender.cut(epoch, 10, toReceiver));
+    ASSERT_TRUE(receiver.cut(epoch, 10, toSender));
+  }
+  void exchange(uint64_t epoch) {
+    for (const Marker& m : toReceiver) receiver.accept(0, epoch, m.bytes.data(), m.bytes.size());
+    for (const Marker& m : toSender) sender.accept(1, epoch, m.bytes.data(), m.bytes.size());
+    toReceiver.clear();
+    toSender.clear();
+    sender.markersClosed();
+    receiver.markersClosed();
+  }
+  std::vector<Message> sealBoth() {
+    EXPECT_EQ(0, sender.missing());
+    EXPECT_EQ(0, receiver.missing());
+    EXPECT_EQ(0u, sender.channelFingerprint() + receiver.channelFingerprint());
+    EXPECT_EQ(0u, sender.collectiveFingerprint() + receiver.collectiveFingerprint());
+    EXPECT_TRUE(sender.seal().empty());
+    std::vector<Message> state = receiver.seal();
+    EXPECT_EQ(0u, sender.channelFingerprint() + receiver.channelFingerprint());
+    return state;
+  }
+  void commitBoth() {
+    sender.commit();
+    receiver.commit();
+  }
+};
+
+}  // namespace
+
+TEST(Ledger, shouldRecordALateMessageThatTheApplicationReceives) {
+  Pair p;
+  p.send(5);
+  p.send(5);
+  p.receive(5, "one");
+  p.cutBoth(1);
+  p.exchange(1);
+  EXPECT_EQ(1, p.receiver.missing());
+  p.receive(5, "two");
+  auto state = p.sealBoth();
+  ASSERT_EQ(1u, state.size());
+  EXPECT_EQ("two", text(state[0].payload));
+  EXPECT_EQ(1u, p.receiver.statistics().late);
+}
+
+TEST(Ledger, shouldLeaveOutWhatWasSentAfterTheCut) {
+  Pair p;
+  p.send(5);
+  p.cutBoth(1);
+  p.send(5);  // after the cut
+  p.receive(5, "late");
+  p.receive(5, "after");  // kept provisionally: the marker isn't here yet
+  p.exchange(1);
+  auto state = p.sealBoth();
+  ASSERT_EQ(1u, state.size());
+  EXPECT_EQ("late", text(state[0].payload));
+}
+
+TEST(Ledger, shouldForgetProvisionalMessagesOfAnUnmarkedChannel) {
+  Pair p;
+  p.cutBoth(1);
+  p.send(3);
+  p.receive(3, "after");
+  EXPECT_TRUE(p.toReceiver.empty());  // no traffic, no marker
+  p.exchange(1);
+  EXPECT_TRUE(p.sealBoth().empty());
+}
+
+TEST(Ledger, shouldNameAnEarlyMessage) {
+  Pair p;
+  std::vector<Marker> markers;
+  ASSERT_TRUE(p.sender.cut(1, 10, p.toReceiver));
+  p.send(9);
+  p.receive(9, "early");
+  ASSERT_TRUE(p.receiver.cut(1, 10, p.toSender));
+  p.exchange(1);
+  std::string fault = p.receiver.fault();
+  for (const char* part : {"early message", "rank 1", "rank 0", "MPI_COMM_WORLD", "tag 9", "safe point 10"}) {
+    EXPECT_NE(std::string::npos, fault.find(part)) << part << " in: " << fault;
+  }
+  p.sender.abandon();
+  p.receiver.abandon();
+  EXPECT_EQ("", p.receiver.fault());
+  // The base stayed: the next cut is consistent, and knows the message as received.
+  p.cutBoth(2);
+  p.exchange(2);
+  EXPECT_TRUE(p.sealBoth().empty());
+}
+
+TEST(Ledger, shouldCarryAMessageOverSeveralCuts) {
+  Pair p;
+  p.send(5);
+  for (uint64_t epoch = 1; epoch <= 3; epoch++) {
+    p.cutBoth(epoch);
+    p.exchange(epoch);
+    if (epoch == 1) {
+      EXPECT_EQ(1u, p.receiver.drainable().size());
+      p.receiver.drained(kWorld, 0, 5, bytes("patient"));
+    }
+    auto state = p.sealBoth();
+    ASSERT_EQ(1u, state.size()) << "epoch " << epoch;
+    EXPECT_EQ("patient", text(state[0].payload));
+    p.commitBoth();
+  }
+  const Queued* queued = p.receiver.find(kWorld, kAny, kAny);
+  ASSERT_NE(nullptr, queued);
+  Receive* receive = p.receiver.take(queued);
+  p.receiver.completed(receive, 0, 5, nullptr);
+  p.cutBoth(4);
+  p.exchange(4);
+  EXPECT_TRUE(p.sealBoth().empty());
+  EXPECT_EQ(1u, p.receiver.statistics().drained);
+  EXPECT_EQ(1u, p.receiver.statistics().replayed);
+}
+
+TEST(Ledger, shouldOrderByPostingNotByCompletion) {
+  Pair p;
+  p.send(5);
+  p.send(5);
+  Receive* first = p.post(kAny, 5);
+  Receive* second = p.post(kAny, 5);
+  p.cutBoth(1);
+  p.send(5);  // after the cut, to a receive that is posted after the others
+  Receive* third = p.post(kAny, 5);
+  p.exchange(1);
+  p.complete(third, 5, "three");
+  EXPECT_GT(p.receiver.missing(), 0);
+  p.complete(second, 5, "two");
+  EXPECT_GT(p.receiver.missing(), 0) << "the first one may still be of this channel";
+  p.complete(first, 5, "one");
+  auto state = p.sealBoth();
+  ASSERT_EQ(2u, state.size());
+  EXPECT_EQ("one", text(state[0].payload));
+  EXPECT_EQ("two", text(state[1].payload));
+}
+
+TEST(Ledger, shouldTellALateMessageThatWasOvertakenBeforeTheCut) {
+  Pair p;
+  p.send(5);
+  p.send(5);
+  Receive* first = p.post(0, 5);
+  p.complete(p.post(0, 5), 5, "two");  // waited for ahead of the first
+  p.cutBoth(1);
+  p.exchange(1);
+  EXPECT_EQ(1, p.receiver.missing());
+  p.complete(first, 5, "one");
+  auto state = p.sealBoth();
+  ASSERT_EQ(1u, state.size());
+  EXPECT_EQ("one", text(state[0].payload));
+}
+
+TEST(Ledger, shouldFindAnEarlyMessageBehindAnOvertakenOne) {
+  Pair p;
+  Receive* first = p.post(0, 5);
+  Receive* second = p.post(0, 5);
+  p.send(5);
+  ASSERT_TRUE(p.sender.cut(1, 10, p.toReceiver));
+  p.send(5);                     // after the sender's cut ...
+  p.complete(second, 5, "two");  // ... and received before the receiver's: the counts alone are equal
+  ASSERT_TRUE(p.receiver.cut(1, 10, p.toSender));
+  p.exchange(1);
+  EXPECT_GT(p.receiver.missing(), 0);
+  p.complete(first, 5, "one");
+  p.receiver.missing();
+  EXPECT_NE(std::string::npos, p.receiver.fault().find("early message")) << p.receiver.fault();
+}
+
+TEST(Ledger, shouldNotDrainWhatAPendingReceiveCouldMatch) {
+  Pair p;
+  p.send(5);
+  Receive* pending = p.post(kAny, kAny);
+  p.cutBoth(1);
+  p.exchange(1);
+  EXPECT_TRUE(p.receiver.drainable().empty());
+  EXPECT_TRUE(p.receiver.mayBeLate(pending));
+  p.receiver.peeked(pending, 0, 5, bytes("peeked"));
+  auto state = p.sealBoth();
+  ASSERT_EQ(1u, state.size());
+  EXPECT_EQ("peeked", text(state[0].payload));
+  p.commitBoth();
+  // Not received yet: late for the next cut as well.
+  p.cutBoth(2);
+  p.exchange(2);
+  state = p.sealBoth();
+  ASSERT_EQ(1u, state.size());
+  p.receiver.completed(pending, 0, 5, nullptr);
+  p.commitBoth();
+  p.cutBoth(3);
+  p.exchange(3);
+  EXPECT_TRUE(p.sealBoth().empty());
+}
+
+TEST(Ledger, shouldLeaveSynchronousSendsOnTheNetwork) {
+  Pair p;
+  p.send(5);
+  p.sender.synchronous(kWorld, 1, 6, 1);
+  p.send(6);
+  p.cutBoth(1);
+  p.exchange(1);
+  EXPECT_TRUE(p.receiver.drainable().empty());
+  p.sender.abandon();
+  p.receiver.abandon();
+  p.sender.synchronous(kWorld, 1, 6, -1);
+  p.cutBoth(2);
+  p.exchange(2);
+  EXPECT_EQ(1u, p.receiver.drainable().size());
+}
+
+TEST(Ledger, shouldRestoreWhatItEncoded) {
+  Pair p;
+  for (int i = 0; i < 3; i++) p.send(i);
+  p.cutBoth(1);
+  p.exchange(1);
+  for (int i = 0; i < 3; i++) p.receiver.drained(kWorld, 0, i, bytes(std::string(static_cast<size_t>(i * 5), 'x')));
+  std::vector<char> encoded = Ledger::encode(p.sealBoth());
+
+  Pair again;
+  ASSERT_EQ("", again.receiver.restore(encoded.data(), encoded.size()));
+  again.cutBoth(2);  // before anything was received: the same channel state again
+  again.exchange(2);
+  EXPECT_EQ(encoded, Ledger::encode(again.sealBoth()));
+  again.commitBoth();
+  for (int i = 0; i < 3; i++) {
+    const Queued* queued = again.receiver.find(kWorld, kAny, kAny);
+    ASSERT_NE(nullptr, queued);
+    EXPECT_EQ(i, queued->tag) << "in the order in which they were sent";
+    EXPECT_EQ(static_cast<uint64_t>(i * 5), queued->payload->bytes);
+    again.receiver.completed(again.receiver.take(queued), 0, i, nullptr);
+  }
+  EXPECT_TRUE(again.receiver.queueEmpty());
+  again.cutBoth(3);
+  again.exchange(3);
+  EXPECT_TRUE(again.sealBoth().empty());
+}
+
+TEST(Ledger, shouldRefuseAChannelStateOfTheWrongLength) {
+  Pair p;
+  p.send(1);
+  p.cutBoth(1);
+  p.exchange(1);
+  p.receiver.drained(kWorld, 0, 1, bytes("payload"));
+  std::vector<char> good = Ledger::encode(p.sealBoth());
+  for (size_t length = 0; length < good.size(); length++) {
+    Ledger fresh(1);
+    // An exact allocation, so that the address sanitizer sees a read beyond it.
+    std::vector<char> cut(good.begin(), good.begin() + static_cast<long>(length));
+    EXPECT_NE("", fresh.restore(cut.data(), cut.size())) << length;
+    EXPECT_TRUE(fresh.queueEmpty());
+  }
+  Ledger fresh(1);
+  std::vector<char> huge = good;
+  uint64_t length = UINT64_MAX;
+  std::memcpy(huge.data() + 8 + 16, &length, sizeof length);
+  EXPECT_NE("", fresh.restore(huge.data(), huge.size()));
+}
+
+TEST(Ledger, shouldIgnoreMarkersOfAnAbandonedEpoch) {
+  Pair p;
+  p.send(5);
+  ASSERT_TRUE(p.sender.cut(1, 10, p.toReceiver));
+  p.receive(5, "one");
+  p.sender.abandon();
+  std::vector<Marker> stray;
+  stray.swap(p.toReceiver);
+  for (const Marker& m : stray) p.receiver.accept(0, 1, m.bytes.data(), m.bytes.size());
+  p.cutBoth(2);
+  for (const Marker& m : stray) p.receiver.accept(0, 1, m.bytes.data(), m.bytes.size());
+  p.exchange(2);
+  EXPECT_TRUE(p.sealBoth().empty());
+}
+
+TEST(Ledger, shouldTakeMarkersThatOutrunTheReceiversCut) {
+  Pair p;
+  p.send(5);
+  ASSERT_TRUE(p.sender.cut(1, 10, p.toReceiver));
+  for (const Marker& m : p.toReceiver) p.receiver.accept(0, 1, m.bytes.data(), m.bytes.size());
+  p.toReceiver.clear();
+  ASSERT_TRUE(p.receiver.cut(1, 10, p.toSender));
+  p.exchange(1);
+  EXPECT_EQ(1, p.receiver.missing());
+}
+
+TEST(Ledger, shouldNotCancelOutWrongCollectiveCounts) {
+  // 5, 4, 6, 5 calls sum to what 5, 5, 5, 5 would.
+  uint64_t sum = 0;
+  for (int rank = 0; rank < 4; rank++) {
+    Ledger ledger(rank);
+    ledger.communicator(kWorld, "MPI_COMM_WORLD", 4, rank, 0);
+    int calls[] = {5, 4, 6, 5};
+    for (int i = 0; i < calls[rank]; i++) ledger.collective(kWorld, "MPI_Barrier");
+    std::vector<Marker> markers;
+    ASSERT_TRUE(ledger.cut(1, 1, markers));
+    sum += ledger.collectiveFingerprint();
+  }
+  EXPECT_NE(0u, sum);
+}
+
+TEST(Ledger, shouldRefuseACutByName) {
+  Ledger ledger(0);
+  ledger.veto("MPI_Iallreduce is pending");
+  ledger.veto("MPI_Iallreduce is pending");
+  std::vector<Marker> markers;
+  EXPECT_FALSE(ledger.cut(1, 1, markers));
+  EXPECT_EQ("MPI_Iallreduce is pending", ledger.refusal());
+  ledger.unveto("MPI_Iallreduce is pending");
+  EXPECT_FALSE(ledger.cut(1, 1, markers));
+  ledger.unveto("MPI_Iallreduce is pending");
+  EXPECT_TRUE(ledger.cut(1, 1, markers));
+}
+
+TEST(Ledger, shouldFailWhenTheChannelStateExceedsItsLimit) {
+  Pair p;
+  p.receiver.limit(10);
+  for (int i = 0; i < 3; i++) p.send(1);
+  p.cutBoth(1);
+  p.exchange(1);
+  p.receive(1, "12345");
+  EXPECT_EQ("", p.receiver.fault());
+  p.receive(1, "123456");
+  EXPECT_NE(std::string::npos, p.receiver.fault().find("cairn.channel-state.limit")) << p.receiver.fault();
+}
+
+TEST(Ledger, shouldForgetSettledChannels) {
+  Pair p;
+  for (uint64_t epoch = 1; epoch <= 20; epoch++) {
+    for (int tag = 0; tag < 500; tag++) {
+      p.send(static_cast<int>(epoch) * 1000 + tag);
+      p.receive(static_cast<int>(epoch) * 1000 + tag, "");
+    }
+    p.cutBoth(epoch);
+    p.exchange(epoch);
+    EXPECT_TRUE(p.sealBoth().empty());
+    p.commitBoth();
+    EXPECT_EQ(0u, p.sender.channels());
+    EXPECT_EQ(0u, p.receiver.channels());
+  }
+}
+
+TEST(Ledger, shouldFailWhenACommunicatorIsFreedOverUnreceivedMessages) {
+  Pair p;
+  p.receiver.communicator(11, "communicator 1 of ranks 0,1", 2, 1, 0);
+  p.receiver.drained(11, 0, 1, bytes("left"));
+  p.receiver.communicatorFreed(11);
+  EXPECT_NE(std::string::npos, p.receiver.fault().find("communicator 1 of ranks 0,1")) << p.receiver.fault();
+  EXPECT_TRUE(p.receiver.queueEmpty());
+}
+
+TEST(Ledger, shouldKeepItsBooksUnderThreads) {
+  Ledger ledger(0);
+  ledger.communicator(kWorld, "MPI_COMM_WORLD", 1, 0, 0);
+  auto work = [&](int tag) {
+    for (int i = 0; i < 5000; i++) {
+      std::lock_guard<Lock> guard(ledger.lock);
+      ledger.sent(kWorld, 0, tag);
+      ledger.completed(ledger.post(kWorld, 0, tag), 0, tag, nullptr);
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; i++) threads.emplace_back(work, i);
+  for (auto& thread : threads) thread.join();
+  std::vector<Marker> markers;
+  ASSERT_TRUE(ledger.cut(1, 1, markers));
+  ASSERT_EQ(1u, markers.size());
+  ledger.accept(0, 1, markers[0].bytes.data(), markers[0].bytes.size());
+  ledger.markersClosed();
+  EXPECT_EQ(0, ledger.missing());
+  EXPECT_EQ(0u, ledger.channelFingerprint());
+}
