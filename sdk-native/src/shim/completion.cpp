@@ -102,17 +102,20 @@ void endWithoutCompletion(Tracked* tracked) {
   if (tracked && tracked->receive) tracked->receive->busy.store(false, std::memory_order_release);
 }
 
-void handOver(Receive* receive, CommInfo* comm, const void* buffer, MPI_Datatype type, const MPI_Status& status,
-              int result) {
-  Shim& s = shim();
-  Ledger& ledger = *s.ledger;
+bool wasCancelled(const MPI_Status& status) {
   int cancelled = 0;
   PMPI_Test_cancelled(&status, &cancelled);
+  return cancelled;
+}
+
+std::unique_lock<Lock> handOver(Receive* receive, CommInfo* comm, const void* buffer, MPI_Datatype type,
+                                const MPI_Status& status, int result, bool cancelled) {
+  Ledger& ledger = *shim().ledger;
   std::unique_lock<Lock> guard(ledger.lock);
   // A receive that failed otherwise than by truncation has taken no message.
   if (cancelled || (result != MPI_SUCCESS && result != MPI_ERR_TRUNCATE) || !comm->valid(status.MPI_SOURCE)) {
     ledger.cancelled(receive);
-    return;
+    return guard;
   }
   int source = comm->world[static_cast<size_t>(status.MPI_SOURCE)];
   int tag = status.MPI_TAG;
@@ -128,35 +131,39 @@ void handOver(Receive* receive, CommInfo* comm, const void* buffer, MPI_Datatype
     }
   }
   ledger.completed(receive, source, tag, std::move(payload));
+  return guard;
 }
 
-void finish(Tracked* tracked, MPI_Status& status, int result) {
-  Shim& s = shim();
-  switch (tracked->kind) {
-    case Kind::RECEIVE:
-      if (tracked->keep) {
-        if (!tracked->handedOver) PMPI_Wait(&tracked->replay, MPI_STATUS_IGNORE);
-        patch(status, tracked->comm, tracked->source, tracked->tag);
-      }
-      if (!tracked->handedOver) {
-        handOver(tracked->receive, tracked->comm, tracked->buffer, tracked->type, status, result);
-        tracked->receive = nullptr;
-      }
-      break;
-    case Kind::SYNCHRONOUS_SEND:
-      if (!tracked->handedOver) {
-        Guard guard(s.ledger->lock);
-        s.ledger->synchronous(tracked->comm->id, tracked->destination, tracked->tag, -1);
-      }
-      break;
-    case Kind::COLLECTIVE:
-      if (!tracked->handedOver) {
-        Guard guard(s.ledger->lock);
-        s.ledger->unveto(std::string(tracked->call) + " is pending");
-      }
-      break;
+namespace {
+
+// The application knows now that the request has completed; `status` is corrected for a replayed message.
+std::unique_lock<Lock> tell(Tracked* tracked, MPI_Status& status, int result) {
+  Ledger& ledger = *shim().ledger;
+  bool first = !tracked->handedOver;
+  tracked->handedOver = true;
+  if (tracked->kind == Kind::RECEIVE) {
+    if (tracked->keep) {
+      if (first) PMPI_Wait(&tracked->replay, MPI_STATUS_IGNORE);
+      patch(status, tracked->comm, tracked->source, tracked->tag);
+    }
+    if (first) {
+      Receive* receive = tracked->receive;
+      tracked->receive = nullptr;
+      return handOver(receive, tracked->comm, tracked->buffer, tracked->type, status, result, wasCancelled(status));
+    }
   }
-  Guard guard(s.ledger->lock);
+  std::unique_lock<Lock> guard(ledger.lock);
+  if (first && tracked->kind == Kind::SYNCHRONOUS_SEND) {
+    ledger.synchronous(tracked->comm->id, tracked->destination, tracked->tag, -1);
+  }
+  if (first && tracked->kind == Kind::COLLECTIVE) ledger.unveto(std::string(tracked->call) + " is pending");
+  return guard;
+}
+
+}  // namespace
+
+void finish(Tracked* tracked, MPI_Status& status, int result) {
+  std::unique_lock<Lock> guard = tell(tracked, status, result);
   forget(tracked);
 }
 
@@ -338,25 +345,7 @@ CAIRN_MPI int MPI_Request_get_status(MPI_Request request, int* flag, MPI_Status*
   MPI_Status mine{};
   int result = PMPI_Request_get_status(request, flag, &mine);
   if (*flag && result == MPI_SUCCESS) {
-    // The program may read the buffer now: received, although the request lives on.
-    if (tracked->kind == Kind::RECEIVE) {
-      if (tracked->keep) {
-        if (!tracked->handedOver) PMPI_Wait(&tracked->replay, MPI_STATUS_IGNORE);
-        patch(mine, tracked->comm, tracked->source, tracked->tag);
-      }
-      if (!tracked->handedOver) {
-        handOver(tracked->receive, tracked->comm, tracked->buffer, tracked->type, mine, result);
-        tracked->receive = nullptr;
-      }
-    } else if (!tracked->handedOver) {
-      Guard guard(shim().ledger->lock);
-      if (tracked->kind == Kind::COLLECTIVE) {
-        shim().ledger->unveto(std::string(tracked->call) + " is pending");
-      } else {
-        shim().ledger->synchronous(tracked->comm->id, tracked->destination, tracked->tag, -1);
-      }
-    }
-    tracked->handedOver = true;
+    tell(tracked, mine, result);  // the program may read the buffer now: received, although the request lives on
     copyStatus(status, mine);
   } else {
     endWithoutCompletion(tracked);

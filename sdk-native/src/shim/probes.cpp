@@ -133,9 +133,8 @@ CAIRN_MPI int MPI_Mrecv(void* buf, int count, MPI_Datatype type, MPI_Message* me
     PMPI_Wait(&entry.replay, MPI_STATUS_IGNORE);
     patch(mine, entry.comm, entry.receive->source, entry.receive->tag);
   }
-  handOver(entry.receive, entry.comm, buf, type, mine, result);
+  std::unique_lock<Lock> guard = handOver(entry.receive, entry.comm, buf, type, mine, result);
   copyStatus(status, mine);
-  Guard guard(shim().ledger->lock);
   receivedMatched();
   releaseComm(entry.comm);
   return result;

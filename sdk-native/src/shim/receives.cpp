@@ -37,14 +37,9 @@ class BlockingReceive {
     int from = worldSource(info, source), with = ledgerTag(tag);
     const Queued* queued = s.ledger->queueEmpty() ? nullptr : s.ledger->find(info->id, from, with);
     if (queued) {
+      // Wrong arguments: the receive by PMPI says so, and the message stays.
+      if (postReplay(queued->payload, buffer, count, type, &request_, &replay_) != MPI_SUCCESS) return;
       keep_ = queued->payload;
-      result_ = postReplay(keep_, buffer, count, type, &request_, &replay_);
-      if (result_ != MPI_SUCCESS) {
-        failed_ = info->handle;
-        comm_ = info;
-        info->pending++;
-        return;
-      }
       receive_ = s.ledger->take(queued);
     } else {
       if (PMPI_Irecv(buffer, count, type, source, tag, comm, &request_) != MPI_SUCCESS) return;
@@ -59,26 +54,22 @@ class BlockingReceive {
 
   // Waits, and hands the message over. Call once, when posted.
   int wait(MPI_Status* statusOut) {
-    Shim& s = shim();
-    MPI_Comm handle = comm_->handle;
-    bool replayed = keep_ != nullptr;
-    if (failed_ == MPI_COMM_NULL) {
-      MPI_Status status;
-      result_ = PMPI_Wait(&request_, &status);
-      if (replayed) {
-        PMPI_Wait(&replay_, MPI_STATUS_IGNORE);
-        patch(status, comm_, receive_->source, receive_->tag);
-      }
-      handOver(receive_, comm_, buffer_, type_, status, result_);
-      copyStatus(statusOut, status);
+    MPI_Status status;
+    int result = PMPI_Wait(&request_, &status);
+    MPI_Comm raise = MPI_COMM_NULL;
+    if (keep_) {
+      PMPI_Wait(&replay_, MPI_STATUS_IGNORE);
+      patch(status, comm_, receive_->source, receive_->tag);
+      if (result != MPI_SUCCESS) raise = comm_->handle;
     }
     {
-      Guard guard(s.ledger->lock);
+      std::unique_lock<Lock> guard = handOver(receive_, comm_, buffer_, type_, status, result);
       releaseComm(comm_);
     }
+    copyStatus(statusOut, status);
     // Errors of a replay are raised where the program listens.
-    if (replayed && result_ != MPI_SUCCESS) PMPI_Comm_call_errhandler(handle, result_);
-    return result_;
+    if (raise != MPI_COMM_NULL) PMPI_Comm_call_errhandler(raise, result);
+    return result;
   }
 
  private:
@@ -89,8 +80,6 @@ class BlockingReceive {
   PayloadRef keep_;
   MPI_Request request_ = MPI_REQUEST_NULL;
   MPI_Request replay_ = MPI_REQUEST_NULL;
-  MPI_Comm failed_ = MPI_COMM_NULL;
-  int result_ = MPI_SUCCESS;
 };
 
 }  // namespace

@@ -149,9 +149,11 @@ Tracked* beginCompletion(MPI_Request request);
 void endWithoutCompletion(Tracked* tracked);
 // The request has completed: tells the ledger, corrects the status of a replayed message, forgets the request.
 void finish(Tracked* tracked, MPI_Status& status, int result);
-// Tells the ledger that a message has been handed to the application.
-void handOver(Receive* receive, CommInfo* comm, const void* buffer, MPI_Datatype type, const MPI_Status& status,
-              int result);
+// Tells the ledger that a message has been handed to the application, or that there will be none (`cancelled`). Returns
+// with the ledger's lock held, for what else there is to do.
+std::unique_lock<Lock> handOver(Receive* receive, CommInfo* comm, const void* buffer, MPI_Datatype type,
+                                const MPI_Status& status, int result, bool cancelled = false);
+bool wasCancelled(const MPI_Status& status);
 void copyStatus(MPI_Status* to, const MPI_Status& from);
 
 // --- receives.cpp ---
