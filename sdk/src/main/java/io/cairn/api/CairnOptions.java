@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.api;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.TreeMap;
+
+/**
+ * How Cairn behaves in one program. Immutable.
+ *
+ * <p>What a program sets here are its own wishes; an operator overrides them without touching the program: each option is
+ * taken from the system property {@code cairn.NAME}, else from the environment variable {@code CAIRN_NAME} (upper case,
+ * dots as underscores), else from the builder, else its default applies. {@code docs/options.md} lists them all.
+ *
+ * <p>All ranks of a job need the same options.
+ */
+public final class CairnOptions {
+
+  /** What to do with epochs that an earlier launch of the job has left. */
+  public enum Restore {
+    /** Continue from the newest usable one; refuse to start if there are some and none is usable. */
+    AUTO,
+    /** Start afresh, whatever there is. */
+    FRESH
+  }
+
+  /** How much Cairn writes to its log (the system logger {@code io.cairn}). */
+  public enum LogLevel {
+    /** Warnings and errors only. */
+    QUIET,
+    /** What was restored, committed and abandoned. */
+    INFO,
+    /** Every rank, every phase. */
+    VERBOSE
+  }
+
+  private record Setting(Object value, String text, String origin) {}
+
+  /** What was set, and by whom; options that nobody set are absent. */
+  private final Map<Option<?>, Setting> settings;
+
+  private CairnOptions(Map<Option<?>, Setting> settings) {
+    this.settings = Map.copyOf(settings);
+  }
+
+  /** The defaults, and nothing else. */
+  public static CairnOptions defaults() {
+    return builder().build();
+  }
+
+  /** Begins with the defaults. */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /**
+   * These options as overridden by this process's system properties and environment.
+   *
+   * @throws OptionException for an unknown {@code cairn.*} property or {@code CAIRN_*} variable, or a value that an
+   *     option can't take
+   */
+  public CairnOptions resolved() {
+    Map<String, String> properties = new TreeMap<>();
+    for (String key : System.getProperties().stringPropertyNames()) {
+      properties.put(key, System.getProperty(key));
+    }
+    return resolved(properties, System.getenv());
+  }
+
+  CairnOptions resolved(Map<String, String> properties, Map<String, String> environment) {
+    Map<Option<?>, Setting> result = new LinkedHashMap<>(settings);
+    apply(environment, "environment variable", Option.VARIABLE_PREFIX, result);
+    apply(properties, "system property", Option.PROPERTY_PREFIX, result);
+    return new CairnOptions(result);
+  }
+
+  private static void apply(
+      Map<String, String> source, String kind, String prefix, Map<Option<?>, Setting> result) {
+    boolean environment = prefix.equals(Option.VARIABLE_PREFIX);
+    Map<String, Option<?>> names = new TreeMap<>();
+    for (Option<?> option : Option.ALL) {
+      names.put(environment ? option.variable() : option.property(), option);
+    }
+    // Sorted, so that every rank reports the same of several errors.
+    for (Map.Entry<String, String> entry : new TreeMap<>(source).entrySet()) {
+      String name = entry.getKey();
+      if (!name.startsWith(prefix)
+          || (environment ? Option.isReservedVariable(name) : Option.isReservedProperty(name))) {
+        continue;
+      }
+      Option<?> option = names.get(name);
+      if (option == null) {
+        throw new OptionException(unknown(kind, name, List.copyOf(names.keySet())));
+      }
+      String origin = kind + " " + name;
+      result.put(option, new Setting(option.parse(entry.getValue(), origin), entry.getValue(), origin));
+    }
+  }
+
+  private static String unknown(String kind, String name, List<String> known) {
+    List<String> near = NearNames.of(name, known);
+    String hint =
+        near.isEmpty()
+            ? "the options are " + String.join(", ", known)
+            : "did you mean " + String.join(" or ", near) + "?";
+    return "%s %s is not an option of Cairn; %s".formatted(kind, name, hint);
+  }
+
+  /** Whether Cairn does anything at all. */
+  public boolean enabled() {
+    return get(Option.ENABLED);
+  }
+
+  /** Directory in which jobs keep their epochs. */
+  public Path dir() {
+    return get(Option.DIR);
+  }
+
+  /** Id of the computation that survives restarts. */
+  public String job() {
+    Setting setting = settings.get(Option.JOB);
+    return setting == null ? MainClass.name() : (String) setting.value();
+  }
+
+  /** Time between the beginnings of two epochs; empty if time begins none. */
+  public Optional<Duration> interval() {
+    return get(Option.INTERVAL);
+  }
+
+  /** Number of safe points between the beginnings of two epochs; empty if counting begins none. */
+  public OptionalLong everySafePoints() {
+    return get(Option.EVERY);
+  }
+
+  /** How many committed epochs are kept. */
+  public int keep() {
+    return get(Option.KEEP);
+  }
+
+  /** What to do with epochs of earlier launches. */
+  public Restore restore() {
+    return get(Option.RESTORE);
+  }
+
+  /** Budget of the staging pool in bytes; empty for what the registered state needs. */
+  public OptionalLong stagingBytes() {
+    return get(Option.STAGING);
+  }
+
+  /** How long late messages are left for the application to receive. */
+  public Duration drainDeadline() {
+    return get(Option.DRAIN_DEADLINE);
+  }
+
+  /** How long a rank waits at a proposed safe point for the vote on it. */
+  public Duration holdTimeout() {
+    return get(Option.HOLD_TIMEOUT);
+  }
+
+  /** How long all ranks together may take to reach the agreed safe point; empty for no limit. */
+  public Optional<Duration> cutTimeout() {
+    return get(Option.CUT_TIMEOUT);
+  }
+
+  /** Memory for messages of an epoch's channel state, in bytes. */
+  public long channelLimitBytes() {
+    return get(Option.CHANNEL_LIMIT);
+  }
+
+  /** How long a launch waits for another one to let go of the job's directory. */
+  public Duration lockWait() {
+    return get(Option.LOCK_WAIT);
+  }
+
+  /** How much is logged. */
+  public LogLevel log() {
+    return get(Option.LOG);
+  }
+
+  /** A builder that begins with these options. */
+  public Builder toBuilder() {
+    return new Builder(settings);
+  }
+
+  /** What isn't a default, and where it came from; one line for each option, in the order of the table. */
+  public List<String> describe() {
+    List<String> lines = new ArrayList<>();
+    for (Option<?> option : Option.ALL) {
+      Setting setting = settings.get(option);
+      if (setting != null) {
+        lines.add("%s=%s (%s)".formatted(option.property(), setting.text(), setting.origin()));
+      }
+    }
+    return lines;
+  }
+
+  @Override
+  public String toString() {
+    return "CairnOptions" + describe();
+  }
+
+  @SuppressWarnings("unchecked") // a setting's value was parsed or checked by its own option
+  private <T> T get(Option<T> option) {
+    Setting setting = settings.get(option);
+    return setting == null
+        ? option.parse(option.defaultText(), "default")
+        : (T) setting.value();
+  }
+
+  /**
+   * Sets options. Each method throws {@link OptionException} at once for a value the option can't take. Not for use by
+   * several threads.
+   */
+  public static final class Builder {
+    private static final String ORIGIN = "set by the program";
+
+    private final Map<Option<?>, Setting> settings;
+
+    private Builder() {
+      this(Map.of());
+    }
+
+    private Builder(Map<Option<?>, Setting> settings) {
+      this.settings = new LinkedHashMap<>(settings);
+    }
+
+    /** Whether Cairn does anything at all. */
+    public Builder enabled(boolean enabled) {
+      return put(Option.ENABLED, Boolean.toString(enabled));
+    }
+
+    /** Directory in which jobs keep their epochs. */
+    public Builder dir(Path dir) {
+      return put(Option.DIR, Objects.requireNonNull(dir, "dir").toString());
+    }
+
+    /** Id of the computation that survives restarts. */
+    public Builder job(String job) {
+      return put(Option.JOB, Objects.requireNonNull(job, "job"));
+    }
+
+    /** Begin an epoch when this much time has passed since the last one began. */
+    public Builder interval(Duration interval) {
+      return put(Option.INTERVAL, Optional.of(interval), interval);
+    }
+
+    /** Time begins no epochs. */
+    public Builder noInterval() {
+      return put(Option.INTERVAL, "off");
+    }
+
+    /** Begin an epoch every so many safe points. */
+    public Builder everySafePoints(long count) {
+      return put(Option.EVERY, Long.toString(count));
+    }
+
+    /** How many committed epochs are kept. */
+    public Builder keep(int epochs) {
+      return put(Option.KEEP, Integer.toString(epochs));
+    }
+
+    /** What to do with epochs of earlier launches. */
+    public Builder restore(Restore restore) {
+      return put(Option.RESTORE, restore.name());
+    }
+
+    /** Budget of the staging pool, in bytes. */
+    public Builder stagingBytes(long bytes) {
+      return put(Option.STAGING, bytes + "B");
+    }
+
+    /** How long late messages are left for the application to receive. */
+    public Builder drainDeadline(Duration deadline) {
+      return put(Option.DRAIN_DEADLINE, deadline, deadline);
+    }
+
+    /** How long a rank waits at a proposed safe point for the vote on it. */
+    public Builder holdTimeout(Duration timeout) {
+      return put(Option.HOLD_TIMEOUT, timeout, timeout);
+    }
+
+    /** How long all ranks together may take to reach the agreed safe point. */
+    public Builder cutTimeout(Duration timeout) {
+      return put(Option.CUT_TIMEOUT, Optional.of(timeout), timeout);
+    }
+
+    /** Memory for messages of an epoch's channel state, in bytes. */
+    public Builder channelLimitBytes(long bytes) {
+      return put(Option.CHANNEL_LIMIT, bytes + "B");
+    }
+
+    /** How long a launch waits for another one to let go of the job's directory. */
+    public Builder lockWait(Duration wait) {
+      return put(Option.LOCK_WAIT, wait, wait);
+    }
+
+    /** How much is logged. */
+    public Builder log(LogLevel level) {
+      return put(Option.LOG, level.name());
+    }
+
+    /** The options as set so far; the builder can be used further. */
+    public CairnOptions build() {
+      return new CairnOptions(settings);
+    }
+
+    private Builder put(Option<?> option, String text) {
+      settings.put(option, new Setting(option.parse(text, ORIGIN), text, ORIGIN));
+      return this;
+    }
+
+    private <T> Builder put(Option<T> option, T value, Duration duration) {
+      try {
+        OptionType.positive(duration);
+      } catch (IllegalArgumentException e) {
+        throw new OptionException(
+            "option %s: found %s (%s), expected %s"
+                .formatted(option.property(), duration, ORIGIN, option.type().expected()));
+      }
+      settings.put(option, new Setting(value, duration.toString(), ORIGIN));
+      return this;
+    }
+  }
+}

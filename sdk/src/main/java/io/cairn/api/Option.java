@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.api;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/**
+ * The table of options: the single source of their names, types, defaults and descriptions, from which {@code
+ * docs/options.md} is rendered.
+ */
+final class Option<T> {
+
+  /** Properties that begin with this are options. */
+  static final String PROPERTY_PREFIX = "cairn.";
+
+  /** Environment variables that begin with this are options. */
+  static final String VARIABLE_PREFIX = "CAIRN_";
+
+  /** Names under which the SDK's own tests and tools pass values: never options, never errors. */
+  private static final List<String> RESERVED = List.of("test.", "internal.");
+
+  static final Option<Boolean> ENABLED =
+      new Option<>(
+          "enabled",
+          OptionType.BOOLEAN,
+          "true",
+          "`false` runs the program as if Cairn weren't there: MPI is not intercepted, safe points do nothing, nothing"
+              + " is saved or restored.");
+
+  static final Option<Path> DIR =
+      new Option<>(
+          "dir",
+          OptionType.PATH,
+          "cairn-jobs",
+          "Directory in which jobs keep their epochs; relative to the directory the program is started in. Created if"
+              + " it doesn't exist.");
+
+  static final Option<String> JOB =
+      new Option<>(
+          "job",
+          OptionType.NAME,
+          "",
+          "Id of the computation that survives restarts, and the name of its subdirectory of `dir`. The default is the"
+              + " simple name of the program's main class.");
+
+  static final Option<Optional<Duration>> INTERVAL =
+      new Option<>(
+          "interval",
+          OptionType.DURATION_OR_OFF,
+          "10m",
+          "Begin an epoch when this much time has passed since the last one began.");
+
+  static final Option<OptionalLong> EVERY =
+      new Option<>(
+          "every",
+          OptionType.COUNT_OR_OFF,
+          "off",
+          "Begin an epoch every so many safe points, besides what `interval` begins.");
+
+  static final Option<Integer> KEEP =
+      new Option<>(
+          "keep",
+          OptionType.positive(1_000),
+          "2",
+          "How many committed epochs are kept. With one, there is nothing to fall back on when its images are damaged.");
+
+  static final Option<OptionalLong> STAGING =
+      new Option<>(
+          "staging",
+          OptionType.BYTES_OR_AUTO,
+          "auto",
+          "Memory per rank into which state is copied at a cut and from which it is written in the background. `auto`"
+              + " takes what the registered state needs. With less, the application waits for the disk.");
+
+  static final Option<Duration> DRAIN_DEADLINE =
+      new Option<>(
+          "drain.deadline",
+          OptionType.DURATION,
+          "1s",
+          "How long after the cut late messages are left for the application to receive, before Cairn takes them off"
+              + " the network itself and serves them to the application later.");
+
+  static final Option<Duration> HOLD_TIMEOUT =
+      new Option<>(
+          "hold.timeout",
+          OptionType.DURATION,
+          "30s",
+          "A rank that reaches a proposed safe point before the vote on it is known waits there, normally for"
+              + " milliseconds. After this long the epoch is abandoned and the computation goes on.");
+
+  static final Option<Optional<Duration>> CUT_TIMEOUT =
+      new Option<>(
+          "cut.timeout",
+          OptionType.DURATION_OR_OFF,
+          "10m",
+          "How long all ranks together may take to reach the agreed safe point. After this long the epoch is"
+              + " abandoned. Choose more than a few of your slowest steps take.");
+
+  static final Option<Long> CHANNEL_LIMIT =
+      new Option<>(
+          "channel.limit",
+          OptionType.BYTES,
+          "1GiB",
+          "Memory per rank for messages in flight that are part of an epoch. An epoch that needs more is abandoned.");
+
+  static final Option<CairnOptions.Restore> RESTORE =
+      new Option<>(
+          "restore",
+          OptionType.RESTORE,
+          "auto",
+          "`auto` continues from the newest committed epoch that is valid on all ranks, starts afresh if there never"
+              + " was one, and refuses to start if there are committed epochs but none of them is usable. `fresh` starts"
+              + " afresh whatever there is; existing epochs are kept until new ones have replaced them.");
+
+  static final Option<Duration> LOCK_WAIT =
+      new Option<>(
+          "lock.wait",
+          OptionType.DURATION,
+          "10s",
+          "How long a launch waits for another launch of the same job to let go of its directory before it refuses to"
+              + " start.");
+
+  static final Option<CairnOptions.LogLevel> LOG =
+      new Option<>(
+          "log",
+          OptionType.LOG_LEVEL,
+          "info",
+          "`quiet`: warnings and errors only. `info`: what was restored, which epochs were committed or abandoned."
+              + " `verbose`: every rank, every phase.");
+
+  static final List<Option<?>> ALL =
+      List.of(
+          ENABLED,
+          DIR,
+          JOB,
+          INTERVAL,
+          EVERY,
+          KEEP,
+          RESTORE,
+          STAGING,
+          DRAIN_DEADLINE,
+          HOLD_TIMEOUT,
+          CUT_TIMEOUT,
+          CHANNEL_LIMIT,
+          LOCK_WAIT,
+          LOG);
+
+  private final String name;
+  private final OptionType<T> type;
+  private final String defaultText;
+  private final String description;
+
+  private Option(String name, OptionType<T> type, String defaultText, String description) {
+    this.name = name;
+    this.type = type;
+    this.defaultText = defaultText;
+    this.description = description;
+  }
+
+  OptionType<T> type() {
+    return type;
+  }
+
+  /** Empty if the default depends on the program. */
+  String defaultText() {
+    return defaultText;
+  }
+
+  String description() {
+    return description;
+  }
+
+  /** As a system property, such as {@code cairn.drain.deadline}. */
+  String property() {
+    return PROPERTY_PREFIX + name;
+  }
+
+  /** As an environment variable, such as {@code CAIRN_DRAIN_DEADLINE}. */
+  String variable() {
+    return VARIABLE_PREFIX + name.toUpperCase(Locale.ROOT).replace('.', '_');
+  }
+
+  /** Reads a value; {@code origin} says where it came from, for the error. */
+  T parse(String text, String origin) {
+    try {
+      return type.parse(text.strip());
+    } catch (IllegalArgumentException | ArithmeticException e) {
+      throw new OptionException(
+          "option %s: found \"%s\" (%s), expected %s".formatted(property(), text, origin, type.expected()));
+    }
+  }
+
+  static boolean isReservedProperty(String property) {
+    return RESERVED.stream().anyMatch(r -> property.startsWith(PROPERTY_PREFIX + r));
+  }
+
+  static boolean isReservedVariable(String variable) {
+    return RESERVED.stream()
+        .anyMatch(
+            r -> variable.startsWith(VARIABLE_PREFIX + r.toUpperCase(Locale.ROOT).replace('.', '_')));
+  }
+
+  @Override
+  public String toString() {
+    return property();
+  }
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.api;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * How an option's values are written.
+ *
+ * @param name a word for the table of options
+ * @param expected what is accepted, for error messages
+ * @param parser throws IllegalArgumentException or ArithmeticException for what isn't accepted
+ */
+record OptionType<T>(String name, String expected, Function<String, T> parser) {
+
+  private static final Pattern DURATION_TEXT = Pattern.compile("(\\d{1,12})(ms|s|m|h)");
+  private static final Pattern BYTES_TEXT = Pattern.compile("(\\d{1,18})(B|KiB|MiB|GiB|TiB)");
+  private static final Pattern NAME_TEXT = Pattern.compile("[A-Za-z0-9_][A-Za-z0-9._-]{0,99}");
+  private static final String OFF = "off";
+  private static final String AUTO = "auto";
+  private static final Duration LONGEST = Duration.ofDays(3_650);
+
+  static final OptionType<Boolean> BOOLEAN =
+      new OptionType<>("boolean", "true or false", OptionType::parseBoolean);
+
+  static final OptionType<Path> PATH = new OptionType<>("path", "a path", OptionType::parsePath);
+
+  static final OptionType<String> NAME =
+      new OptionType<>(
+          "name",
+          "1 to 100 letters, digits, '_', '-' or '.', not beginning with '-' or '.'",
+          OptionType::parseName);
+
+  static final OptionType<Duration> DURATION =
+      new OptionType<>(
+          "duration", "a duration above zero such as 500ms, 10s, 5m or 2h", OptionType::parseDuration);
+
+  static final OptionType<Optional<Duration>> DURATION_OR_OFF =
+      new OptionType<>(
+          "duration",
+          "a duration above zero such as 500ms, 10s, 5m or 2h, or off",
+          text -> text.equals(OFF) ? Optional.empty() : Optional.of(parseDuration(text)));
+
+  static final OptionType<OptionalLong> COUNT_OR_OFF =
+      new OptionType<>(
+          "count",
+          "a whole number from 1 on, or off",
+          text ->
+              text.equals(OFF)
+                  ? OptionalLong.empty()
+                  : OptionalLong.of(parseWhole(text, Long.MAX_VALUE)));
+
+  static final OptionType<Long> BYTES =
+      new OptionType<>("bytes", "a size such as 64MiB or 2GiB", OptionType::parseBytes);
+
+  static final OptionType<OptionalLong> BYTES_OR_AUTO =
+      new OptionType<>(
+          "bytes",
+          "a size such as 64MiB or 2GiB, or auto",
+          text ->
+              text.equals(AUTO) ? OptionalLong.empty() : OptionalLong.of(parseBytes(text)));
+
+  static final OptionType<CairnOptions.Restore> RESTORE = ofEnum(CairnOptions.Restore.class);
+
+  static final OptionType<CairnOptions.LogLevel> LOG_LEVEL = ofEnum(CairnOptions.LogLevel.class);
+
+  static OptionType<Integer> positive(int max) {
+    return new OptionType<>(
+        "count",
+        "a whole number from 1 to %,d".formatted(max),
+        text -> (int) parseWhole(text, max));
+  }
+
+  T parse(String text) {
+    return parser.apply(text);
+  }
+
+  private static <E extends Enum<E>> OptionType<E> ofEnum(Class<E> type) {
+    String expected =
+        String.join(
+            " or ",
+            Arrays.stream(type.getEnumConstants())
+                .map(e -> e.name().toLowerCase(Locale.ROOT))
+                .toList());
+    return new OptionType<>(
+        "word", expected, text -> Enum.valueOf(type, text.toUpperCase(Locale.ROOT)));
+  }
+
+  private static boolean parseBoolean(String text) {
+    return switch (text) {
+      case "true" -> true;
+      case "false" -> false;
+      default -> throw new IllegalArgumentException();
+    };
+  }
+
+  private static Path parsePath(String text) {
+    if (text.isEmpty()) {
+      throw new IllegalArgumentException();
+    }
+    return Path.of(text);
+  }
+
+  private static String parseName(String text) {
+    if (!NAME_TEXT.matcher(text).matches()) {
+      throw new IllegalArgumentException();
+    }
+    return text;
+  }
+
+  private static long parseWhole(String text, long max) {
+    long value = Long.parseLong(text);
+    if (value < 1 || value > max) {
+      throw new IllegalArgumentException();
+    }
+    return value;
+  }
+
+  private static Duration parseDuration(String text) {
+    Matcher matcher = DURATION_TEXT.matcher(text);
+    if (!matcher.matches()) {
+      throw new IllegalArgumentException();
+    }
+    long count = Long.parseLong(matcher.group(1));
+    Duration duration =
+        switch (matcher.group(2)) {
+          case "ms" -> Duration.ofMillis(count);
+          case "s" -> Duration.ofSeconds(count);
+          case "m" -> Duration.ofMinutes(count);
+          default -> Duration.ofHours(count);
+        };
+    return positive(duration);
+  }
+
+  /** Refuses durations that aren't above zero, and those whose nanoseconds a long can't hold. */
+  static Duration positive(Duration duration) {
+    if (duration.isZero() || duration.isNegative() || duration.compareTo(LONGEST) > 0) {
+      throw new IllegalArgumentException();
+    }
+    return duration;
+  }
+
+  private static long parseBytes(String text) {
+    Matcher matcher = BYTES_TEXT.matcher(text);
+    if (!matcher.matches()) {
+      throw new IllegalArgumentException();
+    }
+    long unit =
+        switch (matcher.group(2)) {
+          case "B" -> 1L;
+          case "KiB" -> 1L << 10;
+          case "MiB" -> 1L << 20;
+          case "GiB" -> 1L << 30;
+          default -> 1L << 40;
+        };
+    long bytes = Math.multiplyExact(Long.parseLong(matcher.group(1)), unit);
+    if (bytes < 1) {
+      throw new IllegalArgumentException();
+    }
+    return bytes;
+  }
+}
