@@ -10,7 +10,8 @@ import java.util.Objects;
 import net.openhft.chronicle.bytes.BytesMarshallable;
 
 /**
- * Consistent checkpoints of a running MPI program, from one rank's point of view. One in each process.
+ * Consistent checkpoints of a running MPI program, from one rank's point of view. One in each
+ * process.
  *
  * <pre>{@code
  * public static void main(String[] args) {
@@ -28,13 +29,14 @@ import net.openhft.chronicle.bytes.BytesMarshallable;
  * }
  * }</pre>
  *
- * <p>The program registers what matters ({@link #region}, {@link #state}, {@link #array}), calls {@link #restore} once,
- * and calls {@link #safePoint} in its main loop; in between it keeps to the contract in {@code docs/concepts.md}. All
- * methods belong to the thread that made the Cairn, except {@link #requestCheckpoint} and {@link #isEnabled}, which any
- * thread may call.
+ * <p>The program registers what matters ({@link #region}, {@link #state}, {@link #array}), calls
+ * {@link #restore} once, and calls {@link #safePoint} in its main loop; in between it keeps to the
+ * contract in {@code docs/concepts.md}. All methods belong to the thread that made the Cairn,
+ * except {@link #requestCheckpoint} and {@link #isEnabled}, which any thread may call.
  *
- * <p>Three ways to get one: {@link #run} does everything and is what most programs want; {@link #open} is for a program
- * that can't be one lambda; {@link #load} and {@link #attach} are for one that initialises MPI itself.
+ * <p>Three ways to get one: {@link #run} does everything and is what most programs want; {@link
+ * #open} is for a program that can't be one lambda; {@link #load} and {@link #attach} are for one
+ * that initialises MPI itself.
  */
 public final class Cairn implements AutoCloseable {
 
@@ -59,8 +61,8 @@ public final class Cairn implements AutoCloseable {
   }
 
   /**
-   * Initialises MPI, runs the program on this rank, and ends MPI. An exception of the program is printed once with its
-   * rank and ends the job on all ranks at once.
+   * Initialises MPI, runs the program on this rank, and ends MPI. An exception of the program is
+   * printed once with its rank and ends the job on all ranks at once.
    *
    * @param args the program's arguments, for MPI
    * @param options the program's wishes; system properties and the environment override them
@@ -84,8 +86,9 @@ public final class Cairn implements AutoCloseable {
   }
 
   /**
-   * Initialises MPI and starts Cairn. {@link #close} ends both, and must be preceded by {@link #done}: without it the
-   * job is aborted, because an exception on one rank must not leave the others waiting.
+   * Initialises MPI and starts Cairn. {@link #close} ends both, and must be preceded by {@link
+   * #done}: without it the job is aborted, because an exception on one rank must not leave the
+   * others waiting.
    *
    * <pre>{@code
    * try (Cairn cairn = Cairn.open(args)) {
@@ -103,8 +106,8 @@ public final class Cairn implements AutoCloseable {
   }
 
   /**
-   * First half of {@link #attach}: puts Cairn between the program and MPI. Call it before any class of {@code mpi.*} is
-   * touched. Does nothing where system property or environment disable Cairn.
+   * First half of {@link #attach}: puts Cairn between the program and MPI. Call it before any class
+   * of {@code mpi.*} is touched. Does nothing where system property or environment disable Cairn.
    */
   public static void load() {
     Sessions.load();
@@ -116,11 +119,12 @@ public final class Cairn implements AutoCloseable {
   }
 
   /**
-   * Starts Cairn in a program that has called {@link #load} and then {@code MPI.Init} itself. {@link #close} must come
-   * before {@code MPI.Finalize}, and must be preceded by {@link #done}.
+   * Starts Cairn in a program that has called {@link #load} and then {@code MPI.Init} itself.
+   * {@link #close} must come before {@code MPI.Finalize}, and must be preceded by {@link #done}.
    *
    * @param options the program's wishes; system properties and the environment override them
-   * @throws MisuseException if {@link #load} wasn't called before MPI was touched, or MPI isn't initialised
+   * @throws MisuseException if {@link #load} wasn't called before MPI was touched, or MPI isn't
+   *     initialised
    * @throws CairnException if Cairn can't start
    */
   public static Cairn attach(CairnOptions options) {
@@ -143,13 +147,13 @@ public final class Cairn implements AutoCloseable {
   }
 
   /**
-   * Registers an object that writes and reads itself: {@code writeMarshallable} is called at every cut, {@code
-   * readMarshallable} by {@link #restore}.
+   * Registers an object that writes and reads itself: {@code writeMarshallable} is called at every
+   * cut, {@code readMarshallable} by {@link #restore}.
    *
    * @param name identifies it in images; the same in every launch
    * @return {@code state}
-   * @throws MisuseException for a name that is taken, a type that doesn't override both methods, or after {@link
-   *     #restore}
+   * @throws MisuseException for a name that is taken, a type that doesn't override both methods, or
+   *     after {@link #restore}
    */
   public <T extends BytesMarshallable> T state(String name, T state) {
     checkOpen();
@@ -160,7 +164,8 @@ public final class Cairn implements AutoCloseable {
   }
 
   /**
-   * Registers an array whose elements are saved with every epoch and restored in place; its length must be the same then.
+   * Registers an array whose elements are saved with every epoch and restored in place; its length
+   * must be the same then.
    *
    * @param name identifies it in images; the same in every launch
    * @return {@code array}
@@ -221,12 +226,13 @@ public final class Cairn implements AutoCloseable {
   }
 
   /**
-   * Brings back the newest epoch that is committed and valid on all ranks, if there is one. Call it once on every rank,
-   * after all registrations, and before the first safe point; post receives that were pending at the cut again after it,
-   * in the same order, and send nothing again.
+   * Brings back the newest epoch that is committed and valid on all ranks, if there is one. Call it
+   * once on every rank, after all registrations, and before the first safe point; post receives
+   * that were pending at the cut again after it, in the same order, and send nothing again.
    *
    * @return whether there was an epoch to restore; if not, everything registered is untouched
-   * @throws CairnException if there are committed epochs and none is usable; the message says why of each
+   * @throws CairnException if there are committed epochs and none is usable; the message says why
+   *     of each
    */
   public boolean restore() {
     checkOpen();
@@ -235,14 +241,18 @@ public final class Cairn implements AutoCloseable {
   }
 
   /**
-   * A place where this rank may be captured; a few nanoseconds when no epoch is due. Every rank calls it at the same place
-   * of the program, the same number of times. Listeners are called in here.
+   * A place where this rank may be captured; a few nanoseconds when no epoch is due. Every rank
+   * calls it at the same place of the program, the same number of times. Listeners are called in
+   * here.
    */
   public void safePoint() {
     session.safePoint();
   }
 
-  /** Asks for an epoch soon, on all ranks; any rank may ask. Returns at once. Any thread may call it. */
+  /**
+   * Asks for an epoch soon, on all ranks; any rank may ask. Returns at once. Any thread may call
+   * it.
+   */
   public void requestCheckpoint() {
     session.requestCheckpoint();
   }
@@ -265,8 +275,9 @@ public final class Cairn implements AutoCloseable {
   }
 
   /**
-   * Ends Cairn on this rank: waits until all ranks have come here and a pending epoch is settled. Ends MPI too if {@link
-   * #open} initialised it. Without {@link #done} before, aborts the job instead.
+   * Ends Cairn on this rank: waits until all ranks have come here and a pending epoch is settled.
+   * Ends MPI too if {@link #open} initialised it. Without {@link #done} before, aborts the job
+   * instead.
    */
   @Override
   public void close() {
@@ -275,7 +286,9 @@ public final class Cairn implements AutoCloseable {
     }
     closed = true;
     if (!done) {
-      abort("Cairn was closed without done(): ending all ranks, because this one didn't come to its end.", null);
+      abort(
+          "Cairn was closed without done(): ending all ranks, because this one didn't come to its end.",
+          null);
     }
     session.close();
     if (finishesMpi) {

@@ -5,8 +5,8 @@ import java.util.logging.Level;
 import java.util.logging.Logger;
 
 /**
- * Keeps Chronicle's first use from printing lines on every rank: SLF4J's remark that it found no logger, and a hint about
- * a cleaner that Cairn doesn't use. Whatever the user has configured wins.
+ * Keeps Chronicle's first use from printing lines on every rank: SLF4J's remark that it found no
+ * logger, and a hint about a cleaner that Cairn doesn't use. Whatever the user has configured wins.
  */
 final class ChronicleQuiet {
 

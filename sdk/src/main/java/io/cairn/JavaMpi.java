@@ -63,7 +63,9 @@ final class JavaMpi {
     }
   }
 
-  /** Ends the whole job; where MPI can't, at least this process, by which mpirun ends the others. */
+  /**
+   * Ends the whole job; where MPI can't, at least this process, by which mpirun ends the others.
+   */
   static void abort() {
     try {
       MPI.COMM_WORLD.abort(EXIT_CODE);

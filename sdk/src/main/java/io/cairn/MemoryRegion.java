@@ -8,8 +8,8 @@ import net.openhft.chronicle.bytes.BytesStore;
 import net.openhft.chronicle.bytes.PointerBytesStore;
 
 /**
- * A region over mapped pages. They stay mapped until the process ends: views can't be revoked, and touching one after
- * the memory is gone would crash the JVM.
+ * A region over mapped pages. They stay mapped until the process ends: views can't be revoked, and
+ * touching one after the memory is gone would crash the JVM.
  */
 final class MemoryRegion implements Region {
 

@@ -22,7 +22,8 @@ final class Registrations {
   /** No more registrations: their values would be missed by the restore that is under way. */
   void close() {
     if (closed) {
-      throw new MisuseException("restore() is called a second time; call it once, before the main loop");
+      throw new MisuseException(
+          "restore() is called a second time; call it once, before the main loop");
     }
     closed = true;
   }
@@ -37,22 +38,28 @@ final class Registrations {
     int bytes = name.getBytes(StandardCharsets.UTF_8).length;
     if (bytes == 0 || bytes > MAX_NAME_BYTES) {
       throw new MisuseException(
-          "%s '%s' has a name of %d bytes; expected 1 to %d".formatted(kind, name, bytes, MAX_NAME_BYTES));
+          "%s '%s' has a name of %d bytes; expected 1 to %d"
+              .formatted(kind, name, bytes, MAX_NAME_BYTES));
     }
     if (!names.add(name)) {
       throw new MisuseException(
-          "the name '%s' is registered twice; regions, states and arrays share one set of names".formatted(name));
+          "the name '%s' is registered twice; regions, states and arrays share one set of names"
+              .formatted(name));
     }
   }
 
   static void length(String name, long lengthBytes) {
     if (lengthBytes < 0) {
       throw new MisuseException(
-          "region '%s' has a length of %,d bytes; did an int overflow? multiply as long".formatted(name, lengthBytes));
+          "region '%s' has a length of %,d bytes; did an int overflow? multiply as long"
+              .formatted(name, lengthBytes));
     }
   }
 
-  /** Chronicle's reflective defaults fail on fields they can't reach, and then only when an epoch is due. */
+  /**
+   * Chronicle's reflective defaults fail on fields they can't reach, and then only when an epoch is
+   * due.
+   */
   static void overridesBoth(String name, BytesMarshallable state) {
     Class<?> type = Objects.requireNonNull(state, "state").getClass();
     require(name, type, "readMarshallable", BytesIn.class);

@@ -5,8 +5,8 @@ import io.cairn.api.CheckpointListener;
 import net.openhft.chronicle.bytes.BytesMarshallable;
 
 /**
- * What stands behind a {@link Cairn}: with checkpoints or without. An abstract class rather than an interface, so that
- * {@link #safePoint} inlines: only one of the two is ever loaded.
+ * What stands behind a {@link Cairn}: with checkpoints or without. An abstract class rather than an
+ * interface, so that {@link #safePoint} inlines: only one of the two is ever loaded.
  */
 abstract class Session {
 

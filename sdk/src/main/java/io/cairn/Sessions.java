@@ -41,7 +41,8 @@ final class Sessions {
               + " touched; make it the first line of main, before MPI.Init");
     }
     if (!JavaMpi.isRunning()) {
-      throw new MisuseException("attach() outside of MPI; call it after MPI.Init and before MPI.Finalize");
+      throw new MisuseException(
+          "attach() outside of MPI; call it after MPI.Init and before MPI.Finalize");
     }
     claim();
     return new Cairn(options.enabled() ? enabled(options) : disabled(), false);
@@ -49,7 +50,8 @@ final class Sessions {
 
   private static void claim() {
     if (OPENED.getAndSet(true)) {
-      throw new MisuseException("this process has a Cairn already; there is one for the whole life of a process");
+      throw new MisuseException(
+          "this process has a Cairn already; there is one for the whole life of a process");
     }
   }
 

@@ -13,11 +13,11 @@ import net.openhft.chronicle.bytes.BytesMarshallable;
 import net.openhft.chronicle.bytes.BytesOut;
 
 /**
- * Conjugate gradients (Hestenes and Stiefel 1952) on a Matrix Market file: rows in blocks, the vector entries that a
- * rank's rows need from its neighbours, and dot products over all ranks.
+ * Conjugate gradients (Hestenes and Stiefel 1952) on a Matrix Market file: rows in blocks, the
+ * vector entries that a rank's rows need from its neighbours, and dot products over all ranks.
  *
- * <p>The matrix and the exchange plan are read and computed again at every start; only the vectors and the few numbers
- * of the recurrence are saved.
+ * <p>The matrix and the exchange plan are read and computed again at every start; only the vectors
+ * and the few numbers of the recurrence are saved.
  */
 public final class ConjugateGradient {
 
@@ -117,7 +117,8 @@ public final class ConjugateGradient {
         });
   }
 
-  private void solve(Cairn cairn, SparseRows matrix, int maxIterations, double tolerance, Steps pace)
+  private void solve(
+      Cairn cairn, SparseRows matrix, int maxIterations, double tolerance, Steps pace)
       throws MPIException, InterruptedException {
     int rows = matrix.rows();
     Neighbours neighbours = new Neighbours(comm, matrix);
@@ -190,7 +191,10 @@ public final class ConjugateGradient {
     }
   }
 
-  /** Over all ranks, added in rank order, because MPI may add in any. {@code b} may be longer or shorter. */
+  /**
+   * Over all ranks, added in rank order, because MPI may add in any. {@code b} may be longer or
+   * shorter.
+   */
   private double dot(double[] a, double[] b) throws MPIException {
     double[] own = new double[1];
     int length = Math.min(a.length, b.length);

@@ -2,8 +2,8 @@
 package io.cairn.samples;
 
 /**
- * A 64-bit digest of numbered values, modulo 2^64 the sum of a term for each: so ranks add up their parts in any order,
- * and the sum tells every bit that differs.
+ * A 64-bit digest of numbered values, modulo 2^64 the sum of a term for each: so ranks add up their
+ * parts in any order, and the sum tells every bit that differs.
  */
 final class Digest {
 

@@ -10,10 +10,12 @@ import mpi.MPIException;
 import mpi.Request;
 
 /**
- * Heat spreading over a plate: Jacobi's method on a 2-D grid, cut into strips of rows, with non-blocking halos.
+ * Heat spreading over a plate: Jacobi's method on a 2-D grid, cut into strips of rows, with
+ * non-blocking halos.
  *
- * <p>Each step sends its new border rows and only the next step receives them, so that communication overlaps with what
- * lies between. That is where the safe point is: halos are in flight across every one of them.
+ * <p>Each step sends its new border rows and only the next step receives them, so that
+ * communication overlaps with what lies between. That is where the safe point is: halos are in
+ * flight across every one of them.
  */
 public final class Heat2d {
 
@@ -63,14 +65,16 @@ public final class Heat2d {
       int steps = arguments.integer("steps", 200, 1);
       int stepMillis = arguments.integer("step-millis", 0, 0);
       int progress = arguments.integer("progress", 0, 0);
-      Cairn.run(args, cairn -> new Heat2d(nx, ny, steps, stepMillis, progress).solve(cairn)); // cairn
+      Cairn.run(
+          args, cairn -> new Heat2d(nx, ny, steps, stepMillis, progress).solve(cairn)); // cairn
     } catch (IllegalArgumentException e) {
       Arguments.refuse(e);
     }
   }
 
   private void solve(Cairn cairn) throws MPIException, InterruptedException {
-    // This rank's rows, and a halo row above and below; twice, because a step reads one and writes the other.
+    // This rank's rows, and a halo row above and below; twice, because a step reads one and writes
+    // the other.
     long gridBytes = (rows + 2L) * nx * Double.BYTES;
     Region even = cairn.region("even", gridBytes); // cairn
     Region odd = cairn.region("odd", gridBytes); // cairn
@@ -140,7 +144,10 @@ public final class Heat2d {
     return grid.slice(row * nx, nx);
   }
 
-  /** One step of Jacobi's method; the plate's edges keep their temperature. Returns the largest change. */
+  /**
+   * One step of Jacobi's method; the plate's edges keep their temperature. Returns the largest
+   * change.
+   */
   private double relax(DoubleBuffer now, DoubleBuffer next) {
     double largest = 0;
     for (int row = 1; row <= rows; row++) {
@@ -151,7 +158,8 @@ public final class Heat2d {
       for (int column = 1; column < nx - 1; column++) {
         int cell = row * nx + column;
         double value =
-            0.25 * (now.get(cell - nx) + now.get(cell + nx) + now.get(cell - 1) + now.get(cell + 1));
+            0.25
+                * (now.get(cell - nx) + now.get(cell + nx) + now.get(cell - 1) + now.get(cell + 1));
         largest = Math.max(largest, Math.abs(value - now.get(cell)));
         next.put(cell, value);
       }

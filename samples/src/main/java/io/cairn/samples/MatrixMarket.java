@@ -12,8 +12,9 @@ import java.util.Arrays;
 import java.util.Locale;
 
 /**
- * Matrix Market files (Boisvert, Pozo, Remington 1996): {@code coordinate real}, {@code general} or {@code symmetric},
- * square, numbered from 1. Errors are {@link IOException}s that name file and line.
+ * Matrix Market files (Boisvert, Pozo, Remington 1996): {@code coordinate real}, {@code general} or
+ * {@code symmetric}, square, numbered from 1. Errors are {@link IOException}s that name file and
+ * line.
  */
 final class MatrixMarket {
 
@@ -49,11 +50,13 @@ final class MatrixMarket {
 
   private void readHeader() throws IOException {
     String line = nextLine();
-    String[] words = line == null ? new String[0] : line.strip().toLowerCase(Locale.ROOT).split("\\s+");
+    String[] words =
+        line == null ? new String[0] : line.strip().toLowerCase(Locale.ROOT).split("\\s+", -1);
     if (words.length != 5 || !words[0].equals("%%matrixmarket") || !words[1].equals("matrix")) {
       throw error(line, "\"%%MatrixMarket matrix coordinate real general\" or \"... symmetric\"");
     }
-    if (!words[2].equals("coordinate") || !(words[3].equals("real") || words[3].equals("integer"))) {
+    if (!words[2].equals("coordinate")
+        || !(words[3].equals("real") || words[3].equals("integer"))) {
       throw error(line, "a matrix that is coordinate and real");
     }
     if (!words[4].equals("general") && !words[4].equals("symmetric")) {
@@ -62,7 +65,7 @@ final class MatrixMarket {
     symmetric = words[4].equals("symmetric");
 
     line = nextContent();
-    String[] sizes = line == null ? new String[0] : line.split("\\s+");
+    String[] sizes = line == null ? new String[0] : line.split("\\s+", -1);
     if (sizes.length != 3) {
       throw error(line, "three numbers: rows, columns, entries");
     }
@@ -81,7 +84,7 @@ final class MatrixMarket {
       if (line == null) {
         throw error(null, "%,d entries, of which %,d were found".formatted(entries, entry));
       }
-      String[] words = line.split("\\s+");
+      String[] words = line.split("\\s+", -1);
       if (words.length != 3) {
         throw error(line, "row, column and value");
       }
@@ -145,7 +148,8 @@ final class MatrixMarket {
 
   private IOException error(String line, String expected) {
     String found = line == null ? "the end of the file" : "\"" + line + "\"";
-    return new IOException("%s line %d: found %s, expected %s".formatted(file, lineNumber, found, expected));
+    return new IOException(
+        "%s line %d: found %s, expected %s".formatted(file, lineNumber, found, expected));
   }
 
   /** Writes an n x n grid's five-point Laplacian as a symmetric matrix. */
@@ -167,7 +171,10 @@ final class MatrixMarket {
     out.flush();
   }
 
-  /** Entries in the order of the file, sorted into rows at the end; entries with the same place are added up. */
+  /**
+   * Entries in the order of the file, sorted into rows at the end; entries with the same place are
+   * added up.
+   */
   private static final class Triplets {
     private int[] rows = new int[1024];
     private int[] columns = new int[1024];

@@ -14,8 +14,9 @@ import mpi.MPIException;
 import mpi.Request;
 
 /**
- * Brings in the entries of a distributed vector that this rank's matrix rows need from others. Who needs what is agreed
- * once; it follows from the matrix, so that it is computed again after a restart rather than saved.
+ * Brings in the entries of a distributed vector that this rank's matrix rows need from others. Who
+ * needs what is agreed once; it follows from the matrix, so that it is computed again after a
+ * restart rather than saved.
  */
 final class Neighbours {
 
@@ -28,7 +29,10 @@ final class Neighbours {
   private final List<Peer> sources = new ArrayList<>();
   private final List<Peer> targets = new ArrayList<>();
 
-  /** For each entry of the matrix, where its factor is in the vector with the others' entries behind the own. */
+  /**
+   * For each entry of the matrix, where its factor is in the vector with the others' entries behind
+   * the own.
+   */
   private final int[] places;
 
   private final int ghosts;
@@ -54,8 +58,7 @@ final class Neighbours {
     for (int entry = 0; entry < entries; entry++) {
       int column = matrix.column(entry);
       boolean own = column >= first && column < first + rows;
-      places[entry] =
-          own ? column - first : rows + Arrays.binarySearch(ghostColumns, column);
+      places[entry] = own ? column - first : rows + Arrays.binarySearch(ghostColumns, column);
     }
 
     // Columns ascend, and so do their owners: one stretch of the ghosts for each owner.
@@ -67,8 +70,14 @@ final class Neighbours {
     comm.allToAll(wanted, 1, MPI.INT, asked, 1, MPI.INT);
     int[] theirs = new int[Arrays.stream(asked).sum()];
     comm.allToAllv(
-        ghostColumns, wanted, displacements(wanted), MPI.INT,
-        theirs, asked, displacements(asked), MPI.INT);
+        ghostColumns,
+        wanted,
+        displacements(wanted),
+        MPI.INT,
+        theirs,
+        asked,
+        displacements(asked),
+        MPI.INT);
 
     int from = 0;
     int to = 0;

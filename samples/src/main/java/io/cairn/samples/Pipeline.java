@@ -18,18 +18,21 @@ import net.openhft.chronicle.bytes.BytesMarshallable;
 import net.openhft.chronicle.bytes.BytesOut;
 
 /**
- * A pipeline whose stages never wait for each other at a safe point: at each of them messages of three kinds are in
- * flight, with many tags, most of them received with wildcards.
+ * A pipeline whose stages never wait for each other at a safe point: at each of them messages of
+ * three kinds are in flight, with many tags, most of them received with wildcards.
  *
  * <ul>
- *   <li><em>Blocks</em> go to both neighbours of a ring and are received in the next step, by receives for any source
- *       and any tag that are posted ahead of time. Blocks of the step after may come early; they are put aside.
- *   <li><em>Reports</em> go to another collector in each step, which takes them in the next step as they come, probing
- *       for any source.
- *   <li><em>Letters</em> go to another rank in each step and are taken several steps later, by source, with any tag.
+ *   <li><em>Blocks</em> go to both neighbours of a ring and are received in the next step, by
+ *       receives for any source and any tag that are posted ahead of time. Blocks of the step after
+ *       may come early; they are put aside.
+ *   <li><em>Reports</em> go to another collector in each step, which takes them in the next step as
+ *       they come, probing for any source.
+ *   <li><em>Letters</em> go to another rank in each step and are taken several steps later, by
+ *       source, with any tag.
  * </ul>
  *
- * What is computed from them is put in a fixed order first, so that the answer doesn't depend on the order of arrival.
+ * What is computed from them is put in a fixed order first, so that the answer doesn't depend on
+ * the order of arrival.
  */
 public final class Pipeline {
 
@@ -46,7 +49,8 @@ public final class Pipeline {
 
   private static final int LETTER_TAGS = 5;
 
-  private record Settings(int steps, int window, int doubles, int delay, int stepMillis, int progress) {}
+  private record Settings(
+      int steps, int window, int doubles, int delay, int stepMillis, int progress) {}
 
   /** Counters and sums: what a rank must know to go on from a safe point. */
   private static final class Progress implements BytesMarshallable {
@@ -112,7 +116,8 @@ public final class Pipeline {
   /** See the class. */
   public static void main(String[] args) {
     try {
-      List<String> names = List.of("steps", "window", "doubles", "delay", "step-millis", "progress");
+      List<String> names =
+          List.of("steps", "window", "doubles", "delay", "step-millis", "progress");
       Arguments arguments = new Arguments(USAGE, names, args);
       Settings settings =
           new Settings(
@@ -160,7 +165,9 @@ public final class Pipeline {
 
     takeBlocks(settings.steps);
     takeReports(settings.steps);
-    for (long step = Math.max(1, settings.steps - settings.delay + 1L); step <= settings.steps; step++) {
+    for (long step = Math.max(1, settings.steps - settings.delay + 1L);
+        step <= settings.steps;
+        step++) {
       takeLetter(step);
     }
     completeSends();
@@ -174,7 +181,8 @@ public final class Pipeline {
       DoubleBuffer buffer = direct(settings.doubles + 1);
       posted.add(
           new Posted(
-              ring.iRecv(buffer, settings.doubles + 1, MPI.DOUBLE, MPI.ANY_SOURCE, MPI.ANY_TAG), buffer));
+              ring.iRecv(buffer, settings.doubles + 1, MPI.DOUBLE, MPI.ANY_SOURCE, MPI.ANY_TAG),
+              buffer));
     }
   }
 
@@ -186,7 +194,8 @@ public final class Pipeline {
       DoubleBuffer buffer = posted.remove(status.getIndex()).buffer;
       long sentIn = (long) buffer.get(0);
       int block = status.getTag();
-      if (sentIn != step && sentIn != step + 1 || arrived[slot(sentIn, block)]) {
+      boolean expected = sentIn == step || sentIn == step + 1;
+      if (!expected || arrived[slot(sentIn, block)]) {
         throw new IllegalStateException(
             "rank %d waits for blocks of step %d and has received block %d of step %d from rank %d"
                 .formatted(rank, step, block, sentIn, status.getSource()));
@@ -253,7 +262,8 @@ public final class Pipeline {
       for (int i = 0; i < settings.doubles; i++) {
         int cell = block * settings.doubles + i;
         double came = aside[slot(step - 1, block) * settings.doubles + i];
-        field[cell] = 0.5 * field[cell] + 0.4 * came + Math.sqrt(1 + (rank + cell + step) % 17);
+        field[cell] =
+            0.5 * field[cell] + 0.4 * came + Math.sqrt(1.0 + (int) ((rank + cell + step) % 17));
       }
       arrived[slot(step - 1, block)] = false;
     }
@@ -264,7 +274,7 @@ public final class Pipeline {
     for (int i = 0; i < blocks; i++) {
       int block = (int) ((i + step) % blocks);
       int destination = Math.floorMod(block % 2 == 0 ? rank + 1 : rank - 1, size);
-      outgoing[block].put(0, step);
+      outgoing[block].put(0, (double) step);
       outgoing[block].put(1, field, block * settings.doubles, settings.doubles);
       sends.add(ring.iSend(outgoing[block], settings.doubles + 1, MPI.DOUBLE, destination, block));
     }
@@ -288,7 +298,9 @@ public final class Pipeline {
     return (int) (step % size);
   }
 
-  /** Ranks are never further apart than half the ring, so that tags may come again after a while. */
+  /**
+   * Ranks are never further apart than half the ring, so that tags may come again after a while.
+   */
   private int reportTag(long step) {
     return (int) (step % (2L * size + 2));
   }

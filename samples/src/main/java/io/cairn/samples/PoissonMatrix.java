@@ -14,7 +14,8 @@ public final class PoissonMatrix {
   /** Arguments: points in one direction of the grid, file to write. */
   public static void main(String[] args) throws IOException {
     if (args.length != 2 || !args[0].matches("[1-9][0-9]{0,3}")) {
-      System.err.println("usage: PoissonMatrix N FILE   (N from 1 to 9999: points in one direction)");
+      System.err.println(
+          "usage: PoissonMatrix N FILE   (N from 1 to 9999: points in one direction)");
       System.exit(2);
     }
     try (Writer out = Files.newBufferedWriter(Path.of(args[1]))) {

@@ -3,7 +3,10 @@ package io.cairn.samples;
 
 import java.util.Arrays;
 
-/** Some consecutive rows of a square sparse matrix (compressed rows); columns are numbered over the whole matrix. */
+/**
+ * Some consecutive rows of a square sparse matrix (compressed rows); columns are numbered over the
+ * whole matrix.
+ */
 final class SparseRows {
 
   private final int order;
@@ -57,7 +60,9 @@ final class SparseRows {
     return starts.length - 1;
   }
 
-  /** Number of the first entry of a local row; that of row {@code rows()} is the number of entries. */
+  /**
+   * Number of the first entry of a local row; that of row {@code rows()} is the number of entries.
+   */
   int start(int localRow) {
     return starts[localRow];
   }

@@ -3,7 +3,9 @@ package io.cairn.samples;
 
 import java.util.Locale;
 
-/** The pace of a sample, and what it says on the way: nothing, unless asked by {@code --progress N}. */
+/**
+ * The pace of a sample, and what it says on the way: nothing, unless asked by {@code --progress N}.
+ */
 final class Steps {
 
   private final String program;
@@ -29,7 +31,11 @@ final class Steps {
   void report(long step, String format, Object... values) {
     if (progressEvery > 0 && rank == 0 && step % progressEvery == 0) {
       System.err.printf(
-          Locale.ROOT, "%s: step %d, %s%n", program, step, String.format(Locale.ROOT, format, values));
+          Locale.ROOT,
+          "%s: step %d, %s%n",
+          program,
+          step,
+          String.format(Locale.ROOT, format, values));
     }
   }
 

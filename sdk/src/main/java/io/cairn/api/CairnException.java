@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.api;
 
-/** Something that keeps Cairn from doing its work; the message says what was found, where, and what to do. */
+/**
+ * Something that keeps Cairn from doing its work; the message says what was found, where, and what
+ * to do.
+ */
 public class CairnException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

@@ -15,9 +15,10 @@ import java.util.TreeMap;
 /**
  * How Cairn behaves in one program. Immutable.
  *
- * <p>What a program sets here are its own wishes; an operator overrides them without touching the program: each option is
- * taken from the system property {@code cairn.NAME}, else from the environment variable {@code CAIRN_NAME} (upper case,
- * dots as underscores), else from the builder, else its default applies. {@code docs/options.md} lists them all.
+ * <p>What a program sets here are its own wishes; an operator overrides them without touching the
+ * program: each option is taken from the system property {@code cairn.NAME}, else from the
+ * environment variable {@code CAIRN_NAME} (upper case, dots as underscores), else from the builder,
+ * else its default applies. {@code docs/options.md} lists them all.
  *
  * <p>All ranks of a job need the same options.
  */
@@ -25,7 +26,9 @@ public final class CairnOptions {
 
   /** What to do with epochs that an earlier launch of the job has left. */
   public enum Restore {
-    /** Continue from the newest usable one; refuse to start if there are some and none is usable. */
+    /**
+     * Continue from the newest usable one; refuse to start if there are some and none is usable.
+     */
     AUTO,
     /** Start afresh, whatever there is. */
     FRESH
@@ -63,8 +66,8 @@ public final class CairnOptions {
   /**
    * These options as overridden by this process's system properties and environment.
    *
-   * @throws OptionException for an unknown {@code cairn.*} property or {@code CAIRN_*} variable, or a value that an
-   *     option can't take
+   * @throws OptionException for an unknown {@code cairn.*} property or {@code CAIRN_*} variable, or
+   *     a value that an option can't take
    */
   public CairnOptions resolved() {
     Map<String, String> properties = new TreeMap<>();
@@ -100,7 +103,8 @@ public final class CairnOptions {
         throw new OptionException(unknown(kind, name, List.copyOf(names.keySet())));
       }
       String origin = kind + " " + name;
-      result.put(option, new Setting(option.parse(entry.getValue(), origin), entry.getValue(), origin));
+      result.put(
+          option, new Setting(option.parse(entry.getValue(), origin), entry.getValue(), origin));
     }
   }
 
@@ -189,7 +193,10 @@ public final class CairnOptions {
     return new Builder(settings);
   }
 
-  /** What isn't a default, and where it came from; one line for each option, in the order of the table. */
+  /**
+   * What isn't a default, and where it came from; one line for each option, in the order of the
+   * table.
+   */
   public List<String> describe() {
     List<String> lines = new ArrayList<>();
     for (Option<?> option : Option.ALL) {
@@ -209,14 +216,12 @@ public final class CairnOptions {
   @SuppressWarnings("unchecked") // a setting's value was parsed or checked by its own option
   private <T> T get(Option<T> option) {
     Setting setting = settings.get(option);
-    return setting == null
-        ? option.parse(option.defaultText(), "default")
-        : (T) setting.value();
+    return setting == null ? option.parse(option.defaultText(), "default") : (T) setting.value();
   }
 
   /**
-   * Sets options. Each method throws {@link OptionException} at once for a value the option can't take. Not for use by
-   * several threads.
+   * Sets options. Each method throws {@link OptionException} at once for a value the option can't
+   * take. Not for use by several threads.
    */
   public static final class Builder {
     private static final String ORIGIN = "set by the program";

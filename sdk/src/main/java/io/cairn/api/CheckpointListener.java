@@ -2,12 +2,12 @@
 package io.cairn.api;
 
 /**
- * Told what becomes of this rank's epochs. All methods are called on the application's thread, inside {@code
- * safePoint()}, {@code restore()} or when closing: so {@link #committed} and {@link #abandoned} arrive at the first safe
- * point after the fact, not at once.
+ * Told what becomes of this rank's epochs. All methods are called on the application's thread,
+ * inside {@code safePoint()}, {@code restore()} or when closing: so {@link #committed} and {@link
+ * #abandoned} arrive at the first safe point after the fact, not at once.
  *
- * <p>Methods must not call MPI. An exception from {@link #beforeCut} abandons the epoch on all ranks; one from any other
- * method is logged, and the computation goes on.
+ * <p>Methods must not call MPI. An exception from {@link #beforeCut} abandons the epoch on all
+ * ranks; one from any other method is logged, and the computation goes on.
  */
 public interface CheckpointListener {
 
@@ -24,7 +24,10 @@ public interface CheckpointListener {
   /** The epoch is committed on all ranks: a restart continues from it, or from a later one. */
   default void committed(CommittedEvent event) {}
 
-  /** The epoch has been given up on all ranks; the last committed one stays what a restart continues from. */
+  /**
+   * The epoch has been given up on all ranks; the last committed one stays what a restart continues
+   * from.
+   */
   default void abandoned(AbandonedEvent event) {}
 
   /** {@code restore()} has brought this rank's state back. */

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.api;
 
-/** The program calls Cairn in a way that can't work: a call in the wrong order, a name used twice. */
+/**
+ * The program calls Cairn in a way that can't work: a call in the wrong order, a name used twice.
+ */
 public final class MisuseException extends CairnException {
   private static final long serialVersionUID = 1L;
 

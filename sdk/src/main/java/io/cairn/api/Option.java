@@ -9,8 +9,8 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
- * The table of options: the single source of their names, types, defaults and descriptions, from which {@code
- * docs/options.md} is rendered.
+ * The table of options: the single source of their names, types, defaults and descriptions, from
+ * which {@code docs/options.md} is rendered.
  */
 final class Option<T> {
 
@@ -190,7 +190,8 @@ final class Option<T> {
       return type.parse(text.strip());
     } catch (IllegalArgumentException | ArithmeticException e) {
       throw new OptionException(
-          "option %s: found \"%s\" (%s), expected %s".formatted(property(), text, origin, type.expected()));
+          "option %s: found \"%s\" (%s), expected %s"
+              .formatted(property(), text, origin, type.expected()));
     }
   }
 
@@ -201,7 +202,9 @@ final class Option<T> {
   static boolean isReservedVariable(String variable) {
     return RESERVED.stream()
         .anyMatch(
-            r -> variable.startsWith(VARIABLE_PREFIX + r.toUpperCase(Locale.ROOT).replace('.', '_')));
+            r ->
+                variable.startsWith(
+                    VARIABLE_PREFIX + r.toUpperCase(Locale.ROOT).replace('.', '_')));
   }
 
   @Override

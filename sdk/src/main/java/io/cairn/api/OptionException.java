@@ -5,7 +5,10 @@ package io.cairn.api;
 public final class OptionException extends CairnException {
   private static final long serialVersionUID = 1L;
 
-  /** With a message that names the option, what was found, what was expected, and where the value came from. */
+  /**
+   * With a message that names the option, what was found, what was expected, and where the value
+   * came from.
+   */
   public OptionException(String message) {
     super(message);
   }

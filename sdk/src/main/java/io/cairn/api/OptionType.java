@@ -40,7 +40,9 @@ record OptionType<T>(String name, String expected, Function<String, T> parser) {
 
   static final OptionType<Duration> DURATION =
       new OptionType<>(
-          "duration", "a duration above zero such as 500ms, 10s, 5m or 2h", OptionType::parseDuration);
+          "duration",
+          "a duration above zero such as 500ms, 10s, 5m or 2h",
+          OptionType::parseDuration);
 
   static final OptionType<Optional<Duration>> DURATION_OR_OFF =
       new OptionType<>(
@@ -64,8 +66,7 @@ record OptionType<T>(String name, String expected, Function<String, T> parser) {
       new OptionType<>(
           "bytes",
           "a size such as 64MiB or 2GiB, or auto",
-          text ->
-              text.equals(AUTO) ? OptionalLong.empty() : OptionalLong.of(parseBytes(text)));
+          text -> text.equals(AUTO) ? OptionalLong.empty() : OptionalLong.of(parseBytes(text)));
 
   static final OptionType<CairnOptions.Restore> RESTORE = ofEnum(CairnOptions.Restore.class);
 

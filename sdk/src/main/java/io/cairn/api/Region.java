@@ -9,15 +9,17 @@ import java.nio.LongBuffer;
 import net.openhft.chronicle.bytes.BytesStore;
 
 /**
- * Named, page-aligned memory outside the Java heap whose bytes are saved with every epoch and come back with {@code
- * restore()}. Its length is any 64-bit number of bytes; it starts zeroed.
+ * Named, page-aligned memory outside the Java heap whose bytes are saved with every epoch and come
+ * back with {@code restore()}. Its length is any 64-bit number of bytes; it starts zeroed.
  *
- * <p>Views share the region's memory, are direct (they go straight into {@code mpi.Comm} calls), are in native byte
- * order, and have a position of 0 and a limit equal to their capacity. A Java buffer can't be larger than 2 GiB: a
- * larger region is viewed slice by slice, or through {@link #bytes()}.
+ * <p>Views share the region's memory, are direct (they go straight into {@code mpi.Comm} calls),
+ * are in native byte order, and have a position of 0 and a limit equal to their capacity. A Java
+ * buffer can't be larger than 2 GiB: a larger region is viewed slice by slice, or through {@link
+ * #bytes()}.
  *
- * <p>Views are valid until the Cairn they came from is closed; using one after that is undefined. Any thread may read
- * and write, but no thread may write while the application is inside {@code safePoint()}.
+ * <p>Views are valid until the Cairn they came from is closed; using one after that is undefined.
+ * Any thread may read and write, but no thread may write while the application is inside {@code
+ * safePoint()}.
  */
 public interface Region {
 
@@ -47,7 +49,8 @@ public interface Region {
   /**
    * The whole region as a byte buffer.
    *
-   * @throws IllegalStateException if the region is 2 GiB or larger; the message says how to slice it
+   * @throws IllegalStateException if the region is 2 GiB or larger; the message says how to slice
+   *     it
    */
   default ByteBuffer asByteBuffer() {
     return byteBuffer(0, Views.wholeLength(this, Byte.BYTES, "byteBuffer(fromByte, count)"));
@@ -56,7 +59,8 @@ public interface Region {
   /**
    * The whole region as ints; a remainder of fewer than 4 bytes is left out.
    *
-   * @throws IllegalStateException if the region is 2 GiB or larger; the message says how to slice it
+   * @throws IllegalStateException if the region is 2 GiB or larger; the message says how to slice
+   *     it
    */
   default IntBuffer asIntBuffer() {
     return intBuffer(0, Views.wholeLength(this, Integer.BYTES, "intBuffer(fromElement, count)"));
@@ -65,7 +69,8 @@ public interface Region {
   /**
    * The whole region as longs; a remainder of fewer than 8 bytes is left out.
    *
-   * @throws IllegalStateException if the region is 2 GiB or larger; the message says how to slice it
+   * @throws IllegalStateException if the region is 2 GiB or larger; the message says how to slice
+   *     it
    */
   default LongBuffer asLongBuffer() {
     return longBuffer(0, Views.wholeLength(this, Long.BYTES, "longBuffer(fromElement, count)"));
@@ -74,7 +79,8 @@ public interface Region {
   /**
    * The whole region as floats; a remainder of fewer than 4 bytes is left out.
    *
-   * @throws IllegalStateException if the region is 2 GiB or larger; the message says how to slice it
+   * @throws IllegalStateException if the region is 2 GiB or larger; the message says how to slice
+   *     it
    */
   default FloatBuffer asFloatBuffer() {
     return floatBuffer(0, Views.wholeLength(this, Float.BYTES, "floatBuffer(fromElement, count)"));
@@ -83,7 +89,8 @@ public interface Region {
   /**
    * The whole region as doubles; a remainder of fewer than 8 bytes is left out.
    *
-   * @throws IllegalStateException if the region is 2 GiB or larger; the message says how to slice it
+   * @throws IllegalStateException if the region is 2 GiB or larger; the message says how to slice
+   *     it
    */
   default DoubleBuffer asDoubleBuffer() {
     return doubleBuffer(

@@ -11,8 +11,9 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The ledger of {@code libcairn-core}. Under MPI it is the shim's own ({@link Shim#ledger}); created by {@link #create}
- * it belongs to a program that tells it by hand what is sent and received, as the simulation does.
+ * The ledger of {@code libcairn-core}. Under MPI it is the shim's own ({@link Shim#ledger});
+ * created by {@link #create} it belongs to a program that tells it by hand what is sent and
+ * received, as the simulation does.
  *
  * <p>Thread-safe: every call holds the ledger's lock.
  */
@@ -136,8 +137,8 @@ public class NativeLedger implements Ledger, AutoCloseable {
   }
 
   /**
-   * Puts a channel state back into the queue, from which receives and probes are served first. To be called before the
-   * application sends or receives.
+   * Puts a channel state back into the queue, from which receives and probes are served first. To
+   * be called before the application sends or receives.
    *
    * @throws IllegalArgumentException if the bytes are no channel state; then nothing has changed
    */
@@ -148,7 +149,8 @@ public class NativeLedger implements Ledger, AutoCloseable {
     }
   }
 
-  // For a program that doesn't come through the shim. A receive is named by the number that post or take returned.
+  // For a program that doesn't come through the shim. A receive is named by the number that post or
+  // take returned.
 
   /** Counts a message that this rank sends. */
   public void sent(long communicator, int destination, int tag) {
@@ -195,7 +197,10 @@ public class NativeLedger implements Ledger, AutoCloseable {
     return mayBeLate(handle, receive);
   }
 
-  /** The network has put a message into a pending receive that the application hasn't asked about yet. */
+  /**
+   * The network has put a message into a pending receive that the application hasn't asked about
+   * yet.
+   */
   public void peeked(long receive, int source, int tag, byte[] payload) {
     peeked(handle, receive, source, tag, payload);
   }

@@ -18,8 +18,9 @@ import java.util.HexFormat;
 import java.util.Set;
 
 /**
- * Unpacks the native libraries from the jar and loads them. They land in a folder named by their digest, which the ranks
- * of a node share, below {@code java.io.tmpdir} and readable by this user alone.
+ * Unpacks the native libraries from the jar and loads them. They land in a folder named by their
+ * digest, which the ranks of a node share, below {@code java.io.tmpdir} and readable by this user
+ * alone.
  */
 public final class NativeLibraries {
 
@@ -40,8 +41,8 @@ public final class NativeLibraries {
   }
 
   /**
-   * Loads the shim and makes its symbols visible to libraries that are loaded later. To be called before any class of
-   * package {@code mpi} is touched. Loading again does nothing.
+   * Loads the shim and makes its symbols visible to libraries that are loaded later. To be called
+   * before any class of package {@code mpi} is touched. Loading again does nothing.
    *
    * @throws UnsatisfiedLinkError if MPI isn't to be found; the message says what to do
    */
@@ -112,7 +113,9 @@ public final class NativeLibraries {
     return folder;
   }
 
-  /** All ranks of a node may do this at once: each fills a folder of its own, the first rename wins. */
+  /**
+   * All ranks of a node may do this at once: each fills a folder of its own, the first rename wins.
+   */
   private static void publish(Path home, Path target, byte[] core, byte[] shim) throws IOException {
     Path pending = Files.createTempDirectory(home, "pending-");
     write(pending.resolve(CORE), core);
@@ -138,7 +141,8 @@ public final class NativeLibraries {
 
   private static void verify(Path file, byte[] expected) throws IOException {
     if (!MessageDigest.isEqual(Files.readAllBytes(file), expected)) {
-      throw new IOException(file + " is not what this jar holds; remove its folder and start again");
+      throw new IOException(
+          file + " is not what this jar holds; remove its folder and start again");
     }
   }
 
@@ -146,7 +150,9 @@ public final class NativeLibraries {
     try (InputStream in = NativeLibraries.class.getClassLoader().getResourceAsStream(name)) {
       if (in == null) {
         throw new IOException(
-            "no " + name + " on the class path: is cairn-sdk-native there, and built for this architecture?");
+            "no "
+                + name
+                + " on the class path: is cairn-sdk-native there, and built for this architecture?");
       }
       return in.readAllBytes();
     }

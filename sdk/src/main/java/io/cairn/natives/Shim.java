@@ -7,7 +7,8 @@ public final class Shim {
   private Shim() {}
 
   /**
-   * Checks that the shim sees this process's MPI calls, which it does when it was loaded before MPI.
+   * Checks that the shim sees this process's MPI calls, which it does when it was loaded before
+   * MPI.
    *
    * @throws IllegalStateException if it doesn't; the message says why and what to do
    */
