@@ -70,14 +70,17 @@ public final class Cairn implements AutoCloseable {
    */
   public static void run(String[] args, CairnOptions options, CairnBody body) {
     Objects.requireNonNull(body, "body");
-    Cairn cairn = open(args, options);
+    open(args, options).run(body);
+  }
+
+  void run(CairnBody body) {
     try {
-      body.run(cairn);
-      cairn.done();
+      body.run(this);
+      done();
     } catch (Throwable t) { // whatever it is, the other ranks would wait for this one for ever
-      cairn.fail(t);
+      fail(t);
     }
-    cairn.close();
+    close();
   }
 
   /** Opens with the default options; see {@link #open(String[], CairnOptions)}. */
@@ -289,6 +292,7 @@ public final class Cairn implements AutoCloseable {
       abort(
           "Cairn was closed without done(): ending all ranks, because this one didn't come to its end.",
           null);
+      return;
     }
     session.close();
     if (finishesMpi) {
