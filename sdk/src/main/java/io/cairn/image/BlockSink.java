@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.image;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+
+/** Where the blocks of a section go. */
+public interface BlockSink {
+
+  /**
+   * Where to put some bytes of the section: a direct buffer with just that much remaining.
+   *
+   * @param offset in the section, in bytes
+   */
+  ByteBuffer window(long offset, int lengthBytes) throws IOException;
+
+  /** The window, with everything remaining again, holds its bytes, and they are checked. */
+  default void filled(long offset, ByteBuffer window) throws IOException {}
+}

@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.image;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.zip.CRC32C;
+import net.jpountz.lz4.LZ4Exception;
+import net.jpountz.lz4.LZ4SafeDecompressor;
+
+/**
+ * Reads an image; the mirror of {@link ImageWriter}. Trusts nothing: each field is checked before
+ * it is used, so that a damaged file ends in a {@link CorruptImageException}, a sound one of
+ * something else in a {@link ForeignImageException}.
+ *
+ * <p>{@link #open} reads and checks header, index and footer; blocks are checked as they are read.
+ * One thread at a time.
+ */
+public final class ImageReader implements Closeable {
+  private static final String TRUNCATED = "file truncated, or not an image?";
+  private static final String DAMAGED = "damaged on disk?";
+  private static final String INCONSISTENT = "written by a faulty program?";
+
+  private final Path file;
+  private final InputFile in;
+  private final CRC32C crc = new CRC32C();
+  private final MessageDigest sha = ImageFormat.sha256();
+  private final List<Section> sections = new ArrayList<>();
+  private final LZ4SafeDecompressor decompressor = WriteBuffers.Lz4.FACTORY.safeDecompressor();
+
+  private ImageHeader header;
+  private int headerBytes;
+  private long lengthBytes;
+  private long indexOffset;
+  private OffHeap index;
+  private long digest;
+  private int largestBlock;
+  private ByteBuffer stored;
+  private ByteBuffer zeros;
+
+  private ImageReader(Path file, InputFile in) {
+    this.file = file;
+    this.in = in;
+  }
+
+  /** Opens an image and checks its header, index and footer. */
+  public static ImageReader open(FileOperations files, Path file) throws IOException {
+    ImageReader reader = new ImageReader(file, files.open(file));
+    try {
+      reader.begin();
+      return reader;
+    } catch (Throwable e) {
+      reader.close();
+      throw e;
+    }
+  }
+
+  private void begin() throws IOException {
+    lengthBytes = in.lengthBytes();
+    if (lengthBytes < ImageFormat.HEADER_MIN_BYTES + ImageFormat.FOOTER_BYTES) {
+      throw corrupt(0, "file length", lengthBytes, "an image", TRUNCATED);
+    }
+    byte[] head = readHeader();
+    header = decodeHeader(head);
+    byte[] footer = readIndex();
+    sha.update(head);
+    digestIndex();
+    sha.update(footer);
+    digest = ImageFormat.firstEightBytes(sha);
+    decodeIndex();
+  }
+
+  private byte[] readHeader() throws IOException {
+    ByteBuffer start = ImageFormat.littleEndian(new byte[ImageFormat.HEADER_MIN_BYTES]);
+    FileOperations.readFully(in, file, start, 0);
+    if (start.getLong(0) != ImageFormat.HEADER_MAGIC) {
+      throw corrupt(0, "magic", start.getLong(0), ImageFormat.HEADER_MAGIC, "not an image?");
+    }
+    headerBytes = start.getInt(12);
+    if (headerBytes < ImageFormat.HEADER_MIN_BYTES
+        || headerBytes > ImageFormat.HEADER_MAX_BYTES
+        || headerBytes > lengthBytes - ImageFormat.FOOTER_BYTES) {
+      throw corrupt(12, "header length", headerBytes, "less than the file's", DAMAGED);
+    }
+    byte[] head = new byte[headerBytes];
+    ByteBuffer buffer = ImageFormat.littleEndian(head);
+    FileOperations.readFully(in, file, buffer, 0);
+    int expected = crcOf(head, headerBytes - 4);
+    int found = buffer.getInt(headerBytes - 4);
+    if (found != expected) {
+      throw corrupt(headerBytes - 4, "header checksum", found, expected, DAMAGED);
+    }
+    return head;
+  }
+
+  /** Decodes a header whose checksum is right. */
+  private ImageHeader decodeHeader(byte[] head) throws IOException {
+    ByteBuffer buffer = ImageFormat.littleEndian(head).position(8);
+    int version = buffer.getInt();
+    if (version != ImageFormat.VERSION) {
+      throw new ForeignImageException(file, "format version", version, ImageFormat.VERSION);
+    }
+    buffer.getInt();
+    if (head.length < ImageFormat.HEADER_FIXED_BYTES) {
+      throw corrupt(12, "header length", head.length, ImageFormat.HEADER_FIXED_BYTES, INCONSISTENT);
+    }
+    int mark = buffer.getInt();
+    if (mark == Integer.reverseBytes(ImageFormat.BYTE_ORDER_MARK)) {
+      throw new ForeignImageException(
+          file, "byte order", ByteOrder.BIG_ENDIAN, ByteOrder.LITTLE_ENDIAN);
+    }
+    requireField(mark == ImageFormat.BYTE_ORDER_MARK, 16, "byte order mark", mark, "0x01020304");
+    int flags = buffer.getInt();
+    if (flags != 0) {
+      throw new ForeignImageException(file, "set of flags", ImageFormat.hex(flags), 0);
+    }
+    long pageBytes = buffer.getLong();
+    UUID uuid = new UUID(buffer.getLong(), buffer.getLong());
+    long generation = buffer.getLong();
+    long epoch = buffer.getLong();
+    long safePoint = buffer.getLong();
+    int rank = buffer.getInt();
+    int worldSize = buffer.getInt();
+    int blockBytes = buffer.getInt();
+    int jobIdLength = buffer.getInt();
+    requireField(pageBytes > 0, 24, "page size", pageBytes, "above 0");
+    requireField(generation >= 0, 48, "generation", generation, "0 or more");
+    requireField(epoch >= 0, 56, "epoch", epoch, "0 or more");
+    requireField(safePoint >= 0, 64, "safe point", safePoint, "0 or more");
+    requireField(worldSize > 0, 76, "world size", worldSize, "above 0");
+    requireField(rank >= 0 && rank < worldSize, 72, "rank", rank, "below " + worldSize);
+    requireField(
+        blockBytes >= ImageHeader.MIN_BLOCK_BYTES && blockBytes <= ImageHeader.MAX_BLOCK_BYTES,
+        80,
+        "block size",
+        blockBytes,
+        ImageHeader.MIN_BLOCK_BYTES + " to " + ImageHeader.MAX_BLOCK_BYTES);
+    requireField(
+        jobIdLength == head.length - ImageFormat.HEADER_FIXED_BYTES,
+        84,
+        "job id length",
+        jobIdLength,
+        head.length - ImageFormat.HEADER_FIXED_BYTES);
+    String jobId = decodeUtf8(buffer.slice(buffer.position(), jobIdLength), 88, "job id");
+    requireField(JobIdentity.validJobId(jobId), 88, "job id", jobId, "a job id");
+    JobIdentity job = new JobIdentity(jobId, uuid, worldSize, pageBytes);
+    return new ImageHeader(job, new EpochId(generation, epoch), safePoint, rank, blockBytes);
+  }
+
+  private byte[] readIndex() throws IOException {
+    byte[] footer = new byte[ImageFormat.FOOTER_BYTES];
+    ByteBuffer buffer = ImageFormat.littleEndian(footer);
+    long footerOffset = lengthBytes - ImageFormat.FOOTER_BYTES;
+    FileOperations.readFully(in, file, buffer, footerOffset);
+    long magic = buffer.getLong(32);
+    if (magic != ImageFormat.FOOTER_MAGIC) {
+      throw corrupt(footerOffset + 32, "footer magic", magic, ImageFormat.FOOTER_MAGIC, TRUNCATED);
+    }
+    int footerCrc = crcOf(footer, 28);
+    if (buffer.getInt(28) != footerCrc) {
+      throw corrupt(footerOffset + 28, "footer checksum", buffer.getInt(28), footerCrc, DAMAGED);
+    }
+    if (buffer.getLong(16) != lengthBytes) {
+      throw corrupt(footerOffset + 16, "total length", buffer.getLong(16), lengthBytes, TRUNCATED);
+    }
+    indexOffset = buffer.getLong(0);
+    long indexLength = buffer.getLong(8);
+    requireField(
+        indexOffset >= headerBytes && indexOffset <= footerOffset,
+        footerOffset,
+        "index offset",
+        indexOffset,
+        headerBytes + " to " + footerOffset);
+    requireField(
+        indexLength == footerOffset - indexOffset,
+        footerOffset + 8,
+        "index length",
+        indexLength,
+        footerOffset - indexOffset);
+    requireField(
+        indexLength >= ImageFormat.INDEX_HEAD_BYTES,
+        footerOffset + 8,
+        "index length",
+        indexLength,
+        ImageFormat.INDEX_HEAD_BYTES + " or more");
+    loadIndex(indexLength, buffer.getInt(24));
+    return footer;
+  }
+
+  /**
+   * The index is as long as the file says and not longer than the file, so its memory may be asked
+   * for.
+   */
+  private void loadIndex(long indexLength, int expectedCrc) throws IOException {
+    index = new OffHeap(indexLength);
+    ByteBuffer piece = ByteBuffer.allocate((int) Math.min(indexLength, 64 << 10));
+    crc.reset();
+    for (long at = 0; at < indexLength; ) {
+      piece.clear().limit((int) Math.min(piece.capacity(), indexLength - at));
+      FileOperations.readFully(in, file, piece, indexOffset + at);
+      crc.update(piece.flip());
+      at += piece.limit();
+      index.put(piece.rewind());
+    }
+    if ((int) crc.getValue() != expectedCrc) {
+      throw corrupt(indexOffset, "index checksum", (int) crc.getValue(), expectedCrc, DAMAGED);
+    }
+  }
+
+  private void digestIndex() {
+    ByteBuffer piece = ByteBuffer.allocate(64 << 10);
+    for (long at = 0; at < index.lengthBytes(); ) {
+      at += index.copyTo(at, piece.clear());
+      sha.update(piece.flip());
+    }
+  }
+
+  /**
+   * Decodes an index whose checksum is right, and checks that the payloads fill the file up to it.
+   */
+  private void decodeIndex() throws IOException {
+    long magic = index.getLong(0);
+    if (magic != ImageFormat.INDEX_MAGIC) {
+      throw corrupt(indexOffset, "index magic", magic, ImageFormat.INDEX_MAGIC, INCONSISTENT);
+    }
+    int sectionCount = index.getInt(8);
+    long at = ImageFormat.INDEX_HEAD_BYTES;
+    long offset = headerBytes;
+    Set<String> names = new HashSet<>();
+    for (int i = 0; i < sectionCount; i++) {
+      Section section = decodeSection(at);
+      at = section.firstBlock();
+      requireField(
+          names.add(section.kind() + " " + section.name()),
+          indexOffset + at,
+          "section",
+          section.kind() + " \"" + section.name() + "\" twice",
+          "once");
+      long left = section.lengthBytes();
+      for (long b = 0; b < section.blockCount(); b++) {
+        int rawLength = (int) Math.min(left, header.blockBytes());
+        offset = checkBlock(at, offset, rawLength);
+        left -= rawLength;
+        at += ImageFormat.BLOCK_BYTES;
+      }
+      largestBlock =
+          (int) Math.max(largestBlock, Math.min(section.lengthBytes(), header.blockBytes()));
+      sections.add(section);
+    }
+    requireField(
+        sectionCount >= 0 && at == index.lengthBytes(),
+        indexOffset + 8,
+        "section count",
+        sectionCount,
+        "as many as fill the index");
+    requireField(offset == indexOffset, offset, "end of the blocks", offset, indexOffset);
+  }
+
+  private Section decodeSection(long at) throws IOException {
+    requireIndexBytes(at, ImageFormat.SECTION_FIXED_BYTES);
+    SectionKind kind = SectionKind.of(index.getInt(at));
+    requireField(kind != null, indexOffset + at, "section kind", index.getInt(at), "1 to 5");
+    ElementType type = ElementType.of(index.getInt(at + 4));
+    requireField(
+        type != null && (kind == SectionKind.ARRAY) == (type != ElementType.NONE),
+        indexOffset + at + 4,
+        "element type",
+        index.getInt(at + 4),
+        "1 to 8 for an array, else 0");
+    int nameLength = index.getInt(at + 8);
+    requireField(
+        kind.named() ? nameLength > 0 && nameLength <= ImageFormat.MAX_NAME_BYTES : nameLength == 0,
+        indexOffset + at + 8,
+        "name length",
+        nameLength,
+        kind.named() ? "1 to " + ImageFormat.MAX_NAME_BYTES : "0");
+    requireIndexBytes(at, (long) ImageFormat.SECTION_FIXED_BYTES + nameLength);
+    String name =
+        decodeUtf8(ByteBuffer.wrap(index.get(at + 12, nameLength)), indexOffset + at + 12, "name");
+    long next = at + 12 + nameLength;
+    long length = index.getLong(next);
+    requireField(
+        length >= 0 && length % type.elementBytes() == 0,
+        indexOffset + next,
+        "section length",
+        length,
+        "0 or more, whole elements");
+    long blockCount = index.getLong(next + 8);
+    long expected = ImageFormat.blockCount(length, header.blockBytes());
+    requireField(
+        blockCount == expected, indexOffset + next + 8, "block count", blockCount, expected);
+    long firstBlock = next + 16;
+    requireField(
+        blockCount <= (index.lengthBytes() - firstBlock) / ImageFormat.BLOCK_BYTES,
+        indexOffset + next + 8,
+        "block count",
+        blockCount,
+        "what the index holds");
+    return new Section(kind, type, name, length, blockCount, firstBlock);
+  }
+
+  private long checkBlock(long at, long expectedOffset, int expectedRaw) throws IOException {
+    long offset = index.getLong(at);
+    int storedLength = index.getInt(at + 8);
+    int rawLength = index.getInt(at + 12);
+    Codec codec = Codec.of(index.getInt(at + 16));
+    int storedCrc = index.getInt(at + 20);
+    int rawCrc = index.getInt(at + 24);
+    long where = indexOffset + at;
+    requireField(offset == expectedOffset, where, "block offset", offset, expectedOffset);
+    requireField(rawLength == expectedRaw, where + 12, "raw length", rawLength, expectedRaw);
+    requireField(codec != null, where + 16, "codec", index.getInt(at + 16), "0 to 2");
+    boolean sound =
+        switch (codec) {
+          case ZERO -> storedLength == 0 && storedCrc == 0;
+          case RAW -> storedLength == rawLength && storedCrc == rawCrc;
+          case LZ4 -> storedLength > 0 && storedLength < rawLength;
+        };
+    requireField(sound, where + 8, codec + " block's stored length", storedLength, "as " + codec);
+    requireField(
+        storedLength <= indexOffset - offset,
+        where + 8,
+        "stored length",
+        storedLength,
+        "up to the index at " + indexOffset);
+    return offset + storedLength;
+  }
+
+  private void requireIndexBytes(long at, long bytes) throws CorruptImageException {
+    requireField(
+        bytes <= index.lengthBytes() - at,
+        indexOffset + at,
+        "index",
+        index.lengthBytes() - at + " bytes left",
+        bytes + " bytes");
+  }
+
+  /** What the image says of itself. */
+  public ImageHeader header() {
+    return header;
+  }
+
+  /** Its length in bytes. */
+  public long lengthBytes() {
+    return lengthBytes;
+  }
+
+  /** Its digest, see the package's description. */
+  public long digest() {
+    return digest;
+  }
+
+  /** All sections, as they were written. */
+  public List<Section> sections() {
+    return Collections.unmodifiableList(sections);
+  }
+
+  /** The section of that kind and name. */
+  public Optional<Section> find(SectionKind kind, String name) {
+    return sections.stream().filter(s -> s.kind() == kind && s.name().equals(name)).findFirst();
+  }
+
+  /**
+   * Checks that the image belongs where it is used.
+   *
+   * @throws ForeignImageException with both values if it doesn't
+   */
+  public void requireIdentity(JobIdentity job, EpochId epoch, int rank)
+      throws ForeignImageException {
+    requireSame("job", header.job().jobId(), job.jobId());
+    requireSame("job of the same name", header.job().jobUuid(), job.jobUuid());
+    requireSame("world size", header.job().worldSize(), job.worldSize());
+    requireSame("page size", header.job().pageBytes(), job.pageBytes());
+    requireSame("epoch", header.epoch(), epoch);
+    requireSame("rank", header.rank(), rank);
+  }
+
+  private void requireSame(String what, Object found, Object expected)
+      throws ForeignImageException {
+    if (!found.equals(expected)) {
+      throw new ForeignImageException(file, what, found, expected);
+    }
+  }
+
+  /** Reads a section; what the sink got before an exception is not to be used. */
+  public void read(Section section, BlockSink sink) throws IOException {
+    long at = section.firstBlock();
+    long offset = 0;
+    for (long b = 0; b < section.blockCount(); b++) {
+      int rawLength = index.getInt(at + 12);
+      ByteBuffer window = sink.window(offset, rawLength);
+      int start = window.position();
+      readBlock(at, rawLength, window);
+      requireCrc(window, start, rawLength, index.getInt(at + 24), at, "raw block checksum");
+      window.limit(start + rawLength).position(start);
+      sink.filled(offset, window);
+      offset += rawLength;
+      at += ImageFormat.BLOCK_BYTES;
+    }
+  }
+
+  private void readBlock(long at, int rawLength, ByteBuffer window) throws IOException {
+    long offset = index.getLong(at);
+    int storedLength = index.getInt(at + 8);
+    int storedCrc = index.getInt(at + 20);
+    int start = window.position();
+    if (window.remaining() != rawLength) {
+      throw new IllegalArgumentException("window of " + window.remaining() + " for " + rawLength);
+    }
+    allocateBuffers();
+    switch (Codec.of(index.getInt(at + 16))) {
+      case ZERO -> {
+        // Memory that is zero already is only read, so that untouched pages stay untouched.
+        if (window.mismatch(zeros.limit(rawLength).position(0)) >= 0) {
+          window.put(zeros);
+        }
+      }
+      case RAW -> FileOperations.readFully(in, file, window, offset);
+      case LZ4 -> {
+        stored.clear().limit(storedLength);
+        FileOperations.readFully(in, file, stored, offset);
+        requireCrc(stored, 0, storedLength, storedCrc, at, "stored block checksum");
+        decompress(at, storedLength, window, start, rawLength);
+      }
+    }
+  }
+
+  private void decompress(long at, int storedLength, ByteBuffer window, int start, int rawLength)
+      throws IOException {
+    int length;
+    try {
+      length = decompressor.decompress(stored, 0, storedLength, window, start, rawLength);
+    } catch (LZ4Exception e) {
+      CorruptImageException corrupt =
+          corrupt(index.getLong(at), "LZ4 block", e.getMessage(), "a block", INCONSISTENT);
+      corrupt.initCause(e);
+      throw corrupt;
+    }
+    requireField(length == rawLength, index.getLong(at), "LZ4 block length", length, rawLength);
+  }
+
+  private void allocateBuffers() {
+    if (stored == null) {
+      stored = ByteBuffer.allocateDirect(largestBlock);
+      zeros = ByteBuffer.allocateDirect(largestBlock);
+    }
+  }
+
+  private void requireCrc(
+      ByteBuffer buffer, int start, int length, int expected, long at, String what)
+      throws CorruptImageException {
+    buffer.limit(start + length).position(start);
+    crc.reset();
+    crc.update(buffer);
+    if ((int) crc.getValue() != expected) {
+      throw corrupt(index.getLong(at), what, (int) crc.getValue(), expected, DAMAGED);
+    }
+  }
+
+  /** Reads everything and checks all checksums. */
+  public void verify() throws IOException {
+    ByteBuffer scratch = ByteBuffer.allocateDirect(largestBlock);
+    for (Section section : sections) {
+      read(section, (offset, length) -> scratch.clear().limit(length));
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (index != null) {
+      index.close();
+      index = null;
+    }
+    in.close();
+  }
+
+  private String decodeUtf8(ByteBuffer bytes, long offset, String what)
+      throws CorruptImageException {
+    try {
+      return StandardCharsets.UTF_8.newDecoder().decode(bytes).toString();
+    } catch (CharacterCodingException e) {
+      CorruptImageException corrupt = corrupt(offset, what, e.toString(), "UTF-8", INCONSISTENT);
+      corrupt.initCause(e);
+      throw corrupt;
+    }
+  }
+
+  private static int crcOf(byte[] bytes, int length) {
+    CRC32C crc = new CRC32C();
+    crc.update(bytes, 0, length);
+    return (int) crc.getValue();
+  }
+
+  private void requireField(boolean sound, long offset, String what, Object found, Object expected)
+      throws CorruptImageException {
+    if (!sound) {
+      throw corrupt(offset, what, found, expected, INCONSISTENT);
+    }
+  }
+
+  private CorruptImageException corrupt(
+      long offset, String what, Object found, Object expected, String cause) {
+    return new CorruptImageException(
+        file, offset, what, show(what, found), show(what, expected), cause);
+  }
+
+  private static String show(String what, Object value) {
+    if (value instanceof Integer number && what.endsWith("checksum")) {
+      return ImageFormat.hex(number);
+    }
+    return value instanceof Long number && what.endsWith("magic")
+        ? ImageFormat.hex(number)
+        : value.toString();
+  }
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.image;
+
+import java.io.IOException;
+import java.nio.file.Path;
+
+/** Where a rank's images go. Thread-safe. */
+public interface ImageTarget {
+
+  /** The job, for the header. */
+  JobIdentity job();
+
+  /** This process's rank. */
+  int rank();
+
+  /** This launch's name for one of its epochs. */
+  EpochId epochId(long epoch);
+
+  /** Makes the place for this rank's image of an epoch; the file doesn't exist yet. */
+  Path prepare(long epoch) throws IOException;
+
+  /** Bytes that can still be written there. */
+  long usableBytes() throws IOException;
+}

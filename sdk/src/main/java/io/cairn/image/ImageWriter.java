@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.image;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.zip.CRC32C;
+
+/**
+ * Writes an image from its start to its end; the mirror of {@link ImageReader}.
+ *
+ * <p>One thread at a time. After an exception only {@link #close} may be called; what is in the
+ * file then is no image.
+ */
+public final class ImageWriter implements Closeable {
+  // A block that saves less than this part of itself isn't worth its decompression.
+  private static final int LEAST_SAVING = 16;
+
+  // After so many blocks of a section that didn't shrink, only every so manieth is tried.
+  private static final int FAILURES_BEFORE_SAMPLING = 4;
+  private static final int SAMPLE_EVERY = 16;
+
+  // Smaller blocks are gathered, larger ones are written from where they are.
+  private static final int GATHER_BELOW_BYTES = 64 << 10;
+
+  private final OutputFile out;
+  private final ImageHeader header;
+  private final WriteBuffers buffers;
+  private final FaultHook faults;
+  private final ByteBuffer output;
+  private final OffHeap index;
+  private final MessageDigest sha;
+
+  private long flushedBytes;
+  private int sectionCount;
+  private long sectionLeft;
+  private boolean inSection;
+  private int failures;
+  private int untried;
+  private long rawBytes;
+  private long digest;
+  private boolean finished;
+
+  private ImageWriter(OutputFile out, ImageHeader header, WriteBuffers buffers, FaultHook faults) {
+    if (header.blockBytes() != buffers.blockBytes) {
+      throw new IllegalArgumentException(
+          "blocks of " + header.blockBytes() + " bytes, buffers for " + buffers.blockBytes);
+    }
+    this.out = out;
+    this.header = header;
+    this.buffers = buffers;
+    this.faults = faults;
+    output = buffers.output;
+    index = buffers.index;
+    sha = ImageFormat.sha256();
+  }
+
+  /**
+   * Creates the file, which must not exist, readable by its owner only, and starts the image.
+   *
+   * @param buffers not used by another writer until this one is closed
+   */
+  public static ImageWriter create(
+      FileOperations files, Path file, ImageHeader header, WriteBuffers buffers, FaultHook faults)
+      throws IOException {
+    ImageWriter writer = new ImageWriter(files.create(file), header, buffers, faults);
+    writer.begin();
+    return writer;
+  }
+
+  private void begin() {
+    output.clear();
+    index.clear();
+    index.putLong(ImageFormat.INDEX_MAGIC).putInt(0);
+    byte[] head = encodeHeader(header);
+    sha.update(head);
+    output.put(head);
+  }
+
+  static byte[] encodeHeader(ImageHeader header) {
+    JobIdentity job = header.job();
+    byte[] jobId = job.jobId().getBytes(StandardCharsets.UTF_8);
+    int length = ImageFormat.HEADER_FIXED_BYTES + jobId.length;
+    byte[] bytes = new byte[length];
+    ByteBuffer buffer = ImageFormat.littleEndian(bytes);
+    buffer.putLong(ImageFormat.HEADER_MAGIC).putInt(ImageFormat.VERSION).putInt(length);
+    buffer.putInt(ImageFormat.BYTE_ORDER_MARK).putInt(0).putLong(job.pageBytes());
+    buffer.putLong(job.jobUuid().getMostSignificantBits());
+    buffer.putLong(job.jobUuid().getLeastSignificantBits());
+    buffer.putLong(header.epoch().generation()).putLong(header.epoch().epoch());
+    buffer.putLong(header.safePoint()).putInt(header.rank()).putInt(job.worldSize());
+    buffer.putInt(header.blockBytes()).putInt(jobId.length).put(jobId);
+    putCrc(bytes, buffer);
+    return bytes;
+  }
+
+  /** Appends the checksum of all that the buffer, which wraps the bytes, holds. */
+  private static void putCrc(byte[] bytes, ByteBuffer buffer) {
+    CRC32C crc = new CRC32C();
+    crc.update(bytes, 0, buffer.position());
+    buffer.putInt((int) crc.getValue());
+  }
+
+  /**
+   * Starts a section; all its bytes follow in {@link #write}.
+   *
+   * @param type {@link ElementType#NONE} unless the kind is {@link SectionKind#ARRAY}
+   * @param name empty for {@link SectionKind#COUNTS} and {@link SectionKind#CHANNELS}
+   */
+  public void beginSection(SectionKind kind, ElementType type, String name, long lengthBytes) {
+    byte[] utf8 = name.getBytes(StandardCharsets.UTF_8);
+    if (inSection || finished) {
+      throw new IllegalStateException("section \"" + name + "\" begun before the last one ended");
+    }
+    if (lengthBytes < 0
+        || utf8.length > ImageFormat.MAX_NAME_BYTES
+        || kind.named() == name.isEmpty()
+        || (kind == SectionKind.ARRAY) == (type == ElementType.NONE)) {
+      throw new IllegalArgumentException(
+          "no section: " + kind + " " + type + " \"" + name + "\" of " + lengthBytes + " bytes");
+    }
+    index.putInt(kind.code()).putInt(type.code()).putInt(utf8.length).put(utf8);
+    index.putLong(lengthBytes).putLong(ImageFormat.blockCount(lengthBytes, header.blockBytes()));
+    sectionCount++;
+    sectionLeft = lengthBytes;
+    inSection = true;
+    failures = 0;
+    untried = 0;
+  }
+
+  /**
+   * Writes the next block of the section: all that remains in a direct buffer, which must be the
+   * block size, or what is left of the section.
+   */
+  public void write(ByteBuffer block) throws IOException {
+    int rawLength = block.remaining();
+    if (!inSection || rawLength == 0 || rawLength != Math.min(header.blockBytes(), sectionLeft)) {
+      throw new IllegalArgumentException("block of " + rawLength + ", section left " + sectionLeft);
+    }
+    faults.reached(FaultPoint.MID_BLOCKS);
+    if (output.remaining() < buffers.compressedBound) {
+      flush();
+    }
+    long offset = flushedBytes + output.position();
+    sectionLeft -= rawLength;
+    rawBytes += rawLength;
+    if (buffers.isZero(block)) {
+      putBlock(offset, 0, rawLength, Codec.ZERO, 0, buffers.zeroCrc(rawLength));
+      block.position(block.limit());
+      return;
+    }
+    int start = block.position();
+    int rawCrc = buffers.crc(block, start, rawLength);
+    int storedLength = worthTrying() ? compress(block, start, rawLength) : 0;
+    if (storedLength > 0) {
+      int at = output.position();
+      int storedCrc = buffers.crc(output, at, storedLength);
+      output.limit(output.capacity()).position(at + storedLength);
+      putBlock(offset, storedLength, rawLength, Codec.LZ4, storedCrc, rawCrc);
+      return;
+    }
+    block.position(start);
+    if (rawLength < GATHER_BELOW_BYTES) {
+      output.put(block);
+    } else {
+      flush();
+      FileOperations.writeFully(out, block);
+      flushedBytes += rawLength;
+    }
+    putBlock(offset, rawLength, rawLength, Codec.RAW, rawCrc, rawCrc);
+  }
+
+  private boolean worthTrying() {
+    if (failures < FAILURES_BEFORE_SAMPLING || untried >= SAMPLE_EVERY) {
+      untried = 0;
+      return true;
+    }
+    untried++;
+    return false;
+  }
+
+  /** Compresses to the output without taking the place there; returns 0 if it isn't worth it. */
+  private int compress(ByteBuffer block, int start, int rawLength) {
+    int compressed =
+        buffers.compressor.compress(
+            block, start, rawLength, output, output.position(), output.remaining());
+    if (compressed <= rawLength - Math.max(1, rawLength / LEAST_SAVING)) {
+      failures = 0;
+      return compressed;
+    }
+    failures++;
+    return 0;
+  }
+
+  private void putBlock(
+      long offset, int storedLength, int rawLength, Codec codec, int storedCrc, int rawCrc) {
+    index.putLong(offset).putInt(storedLength).putInt(rawLength);
+    index.putInt(codec.code()).putInt(storedCrc).putInt(rawCrc);
+  }
+
+  /** Ends the section; all its bytes must have been written. */
+  public void endSection() {
+    if (!inSection || sectionLeft != 0) {
+      throw new IllegalStateException("section ended with " + sectionLeft + " bytes missing");
+    }
+    inSection = false;
+  }
+
+  /** Writes index and footer, syncs and closes the file: the image is durable when this returns. */
+  public void finish() throws IOException {
+    if (inSection || finished) {
+      throw new IllegalStateException("finished in the middle of a section, or twice");
+    }
+    flush();
+    faults.reached(FaultPoint.AFTER_BLOCKS_BEFORE_FOOTER);
+    long indexOffset = flushedBytes;
+    index.putIntAt(ImageFormat.INDEX_HEAD_BYTES - 4, sectionCount);
+    int indexCrc = writeIndex();
+    long totalLength = indexOffset + index.lengthBytes() + ImageFormat.FOOTER_BYTES;
+    byte[] footer = new byte[ImageFormat.FOOTER_BYTES];
+    ByteBuffer buffer = ImageFormat.littleEndian(footer);
+    buffer.putLong(indexOffset).putLong(index.lengthBytes()).putLong(totalLength).putInt(indexCrc);
+    putCrc(footer, buffer);
+    buffer.putLong(ImageFormat.FOOTER_MAGIC);
+    sha.update(footer);
+    output.put(footer);
+    flush();
+    faults.reached(FaultPoint.AFTER_FOOTER_BEFORE_SYNC);
+    out.force();
+    out.close();
+    digest = ImageFormat.firstEightBytes(sha);
+    finished = true;
+  }
+
+  private int writeIndex() throws IOException {
+    buffers.crc.reset();
+    for (long at = 0; at < index.lengthBytes(); ) {
+      int n = index.copyTo(at, output);
+      at += n;
+      buffers.crc.update(output.flip());
+      sha.update(output.rewind());
+      flushForward(output.rewind());
+    }
+    return (int) buffers.crc.getValue();
+  }
+
+  private void flush() throws IOException {
+    flushForward(output.flip());
+  }
+
+  private void flushForward(ByteBuffer flipped) throws IOException {
+    int length = flipped.remaining();
+    if (length > 0) {
+      FileOperations.writeFully(out, flipped);
+      flushedBytes += length;
+    }
+    output.clear();
+  }
+
+  /** Bytes that were given to {@link #write} so far. */
+  public long rawBytes() {
+    return rawBytes;
+  }
+
+  /** Length of the file in bytes, once finished. */
+  public long lengthBytes() {
+    return flushedBytes;
+  }
+
+  /** The image's digest, once finished. */
+  public long digest() {
+    if (!finished) {
+      throw new IllegalStateException("the image isn't finished");
+    }
+    return digest;
+  }
+
+  /** Closes the file, whatever is in it. */
+  @Override
+  public void close() throws IOException {
+    out.close();
+  }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.image;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.zip.CRC32C;
+import net.jpountz.lz4.LZ4Compressor;
+import net.jpountz.lz4.LZ4Factory;
+
+/**
+ * What an {@link ImageWriter} needs, reused from image to image. Must be closed; one image at a
+ * time.
+ */
+public final class WriteBuffers implements AutoCloseable {
+  private static final int OUTPUT_BYTES = 4 << 20;
+
+  final int blockBytes;
+  final int compressedBound;
+  final ByteBuffer output;
+  final ByteBuffer zeros;
+  final CRC32C crc = new CRC32C();
+  final OffHeap index;
+  final LZ4Compressor compressor = Lz4.FACTORY.fastCompressor();
+  private final int zeroBlockCrc;
+
+  public WriteBuffers(int blockBytes) {
+    this.blockBytes = blockBytes;
+    compressedBound = compressor.maxCompressedLength(blockBytes);
+    output =
+        ByteBuffer.allocateDirect(Math.max(OUTPUT_BYTES, 2 * compressedBound))
+            .order(ByteOrder.LITTLE_ENDIAN);
+    zeros = ByteBuffer.allocateDirect(blockBytes);
+    index = new OffHeap(64 << 10);
+    zeroBlockCrc = crc(zeros, 0, blockBytes);
+  }
+
+  /** Checksum of some bytes of a buffer; position and limit are set to them. */
+  int crc(ByteBuffer buffer, int position, int lengthBytes) {
+    buffer.limit(position + lengthBytes).position(position);
+    crc.reset();
+    crc.update(buffer);
+    return (int) crc.getValue();
+  }
+
+  int zeroCrc(int lengthBytes) {
+    return lengthBytes == blockBytes ? zeroBlockCrc : crc(zeros, 0, lengthBytes);
+  }
+
+  boolean isZero(ByteBuffer block) {
+    return block.mismatch(zeros.limit(block.remaining()).position(0)) < 0;
+  }
+
+  @Override
+  public void close() {
+    index.close();
+  }
+
+  /**
+   * The native library of LZ4, or where it can't be loaded (a temporary directory without
+   * execution), plain Java.
+   */
+  static final class Lz4 {
+    static final LZ4Factory FACTORY = factory();
+
+    private Lz4() {}
+
+    private static LZ4Factory factory() {
+      try {
+        return LZ4Factory.nativeInstance();
+      } catch (LinkageError | RuntimeException e) {
+        System.getLogger("io.cairn.image")
+            .log(
+                System.Logger.Level.WARNING,
+                "native LZ4 can't be loaded, images will be slower: {0}",
+                e.toString());
+        return LZ4Factory.safeInstance();
+      }
+    }
+  }
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * The image: everything that one rank saved for one epoch, in one file; and the record that names
+ * the images of a store.
+ *
+ * <p>Works without MPI and without any native library of Cairn's, so that images can be listed and
+ * checked anywhere.
+ *
+ * <p>Grammar. Integers are little-endian and unsigned within Java's signed range; {@code u32} has 4
+ * bytes, {@code u64} 8. Nothing lies between the parts: every byte of the file belongs to exactly
+ * one of them and is covered by a checksum.
+ *
+ * <pre>
+ * Image     --> Header, Payload*, Index, Footer
+ * Header    --> Magic:u64 "CAIRNIMG", FormatVersion:u32, HeaderLength:u32, ByteOrderMark:u32, Flags:u32, PageBytes:u64,
+ *               JobUuid:u64 u64, Generation:u64, Epoch:u64, SafePoint:u64, Rank:u32, WorldSize:u32, BlockBytes:u32,
+ *               JobIdLength:u32, JobId:utf8, HeaderCrc:u32
+ * Payload   --> the stored bytes of one block, as its Codec says; absent for ZERO
+ * Index     --> Magic:u64 "CAIRNIDX", SectionCount:u32, Section*
+ * Section   --> Kind:u32, ElementType:u32, NameLength:u32, Name:utf8, LengthBytes:u64, BlockCount:u64, Block*
+ * Block     --> Offset:u64, StoredLength:u32, RawLength:u32, Codec:u32, StoredCrc:u32, RawCrc:u32
+ * Footer    --> IndexOffset:u64, IndexLength:u64, TotalLength:u64, IndexCrc:u32, FooterCrc:u32, Magic:u64 "CAIRNEND"
+ * Kind      --> REGION(1) | CALLBACK(2) | ARRAY(3) | COUNTS(4) | CHANNELS(5)
+ * Codec     --> ZERO(0) | RAW(1) | LZ4(2)
+ * </pre>
+ *
+ * <p>All checksums are CRC32C. {@code StoredCrc} covers the stored bytes and is checked before a
+ * decompressor sees them (most damaged LZ4 blocks decode without an error); {@code RawCrc} covers
+ * the bytes that the application had and is checked after, so that a fault of codec or memory in
+ * between is found as well. {@code ByteOrderMark} is 0x01020304 in the byte order of the saved
+ * memory. Magic, FormatVersion, HeaderLength and the trailing HeaderCrc keep their places in every
+ * format version, so that an image of another version can be named as such.
+ *
+ * <p>The digest of an image is the first 8 bytes, as a little-endian integer, of the SHA-256 of its
+ * header, index and footer; as the index holds the checksums of all blocks, it stands for the whole
+ * file.
+ */
+package io.cairn.image;
