@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.capture;
+
+import io.cairn.coordinate.Capture.PendingImage;
+import io.cairn.coordinate.Capture.Progress;
+import io.cairn.coordinate.SealedChannels;
+import io.cairn.image.ElementType;
+import io.cairn.image.FaultPoint;
+import io.cairn.image.ImageHeader;
+import io.cairn.image.ImageWriter;
+import io.cairn.image.SectionKind;
+import java.io.IOException;
+import java.nio.file.Path;
+
+/**
+ * One epoch's image on its way to the disk.
+ *
+ * <pre>
+ * CAPTURING -> CAPTURED [captured] -> SEALING [seal] -> DONE [writeSealed]
+ * any -> FAILED [fail] | DISCARDED [discard]
+ * </pre>
+ *
+ * <p>The application's thread hands over blocks, the agent seals or discards, the writer's thread
+ * does the rest: the methods that are named after an order are called by it alone.
+ */
+final class EpochCapture implements PendingImage {
+  private final ImageCapture owner;
+  private final long epoch;
+  private final long safePoint;
+  private final long beginNanos;
+
+  private volatile Progress progress = Progress.RUNNING;
+  private volatile Throwable failure;
+  private volatile boolean discarded;
+  private volatile SealedChannels channels;
+  private volatile long digest;
+  private volatile long lengthBytes;
+
+  // Of the writer's thread.
+  private Path file;
+  private ImageWriter writer;
+  private boolean inSection;
+
+  EpochCapture(ImageCapture owner, long epoch, long safePoint, long beginNanos) {
+    this.owner = owner;
+    this.epoch = epoch;
+    this.safePoint = safePoint;
+    this.beginNanos = beginNanos;
+  }
+
+  /** Whether nothing that is still handed over can be of use. */
+  boolean ended() {
+    return discarded || failure != null;
+  }
+
+  void begin() throws IOException {
+    owner.requireSpace();
+    file = owner.target().prepare(epoch);
+    ImageHeader header =
+        new ImageHeader(
+            owner.target().job(),
+            owner.target().epochId(epoch),
+            safePoint,
+            owner.target().rank(),
+            owner.settings().blockBytes());
+    writer = ImageWriter.create(owner.files(), file, header, owner.buffers(), owner.faults());
+  }
+
+  void section(WriterQueue.Item item) {
+    captured();
+    writer.beginSection(item.kind, item.type, item.name, item.sectionBytes);
+    inSection = true;
+  }
+
+  void block(WriterQueue.Item item) throws IOException {
+    item.chunk.written.limit(item.offset + item.lengthBytes).position(item.offset);
+    writer.write(item.chunk.written);
+  }
+
+  void captured() {
+    if (inSection) {
+      writer.endSection();
+      inSection = false;
+    }
+  }
+
+  @Override
+  public void seal(SealedChannels sealed) {
+    channels = sealed;
+    owner.queue().putNow(WriterQueue.Order.SEAL, this, null);
+  }
+
+  void writeSealed() throws IOException {
+    SealedChannels sealed = channels;
+    writeMemory(SectionKind.COUNTS, sealed.countsAddress(), sealed.countsBytes());
+    writeMemory(SectionKind.CHANNELS, sealed.stateAddress(), sealed.stateBytes());
+    if (discarded) {
+      return;
+    }
+    writer.finish();
+    owner.faults().reached(FaultPoint.AFTER_SYNC);
+    digest = writer.digest();
+    lengthBytes = writer.lengthBytes();
+    owner.durable(epoch, beginNanos, writer.rawBytes(), lengthBytes);
+    progress = Progress.DONE;
+  }
+
+  private void writeMemory(SectionKind kind, long address, long length) throws IOException {
+    writer.beginSection(kind, ElementType.NONE, "", length);
+    int block = owner.settings().blockBytes();
+    for (long at = 0; at < length && !discarded; at += block) {
+      writer.write(owner.pages().view(address + at, (int) Math.min(block, length - at)));
+    }
+    if (!discarded) {
+      writer.endSection();
+    }
+  }
+
+  /** Gives the channel state back; whatever became of the image. */
+  void releaseChannels() {
+    SealedChannels sealed = channels;
+    if (sealed != null) {
+      channels = null;
+      sealed.release().run();
+    }
+  }
+
+  void fail(Throwable cause) {
+    if (failure == null) {
+      failure = cause;
+      progress = Progress.FAILED;
+      remove();
+      owner.pool().wake();
+      owner.queue().wake();
+    }
+  }
+
+  @Override
+  public void discard() {
+    discarded = true;
+    owner.pool().wake();
+    owner.queue().wake();
+    owner.queue().putNow(WriterQueue.Order.DISCARD, this, null);
+  }
+
+  /** Closes and deletes what was written. */
+  void remove() {
+    try {
+      if (writer != null) {
+        writer.close();
+        owner.files().delete(file);
+      }
+    } catch (IOException e) {
+      owner.log(System.Logger.Level.WARNING, "the image of an abandoned epoch stays: " + e);
+    }
+    writer = null;
+  }
+
+  @Override
+  public Progress progress() {
+    return progress;
+  }
+
+  @Override
+  public Throwable failure() {
+    return failure;
+  }
+
+  @Override
+  public long digest() {
+    return digest;
+  }
+
+  @Override
+  public long lengthBytes() {
+    return lengthBytes;
+  }
+}

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.capture;
+
+import io.cairn.coordinate.Capture;
+import io.cairn.image.FaultHook;
+import io.cairn.image.FaultPoint;
+import io.cairn.image.FileOperations;
+import io.cairn.image.ImageTarget;
+import io.cairn.image.OffHeap;
+import io.cairn.image.WriteBuffers;
+import java.io.IOException;
+import java.util.Optional;
+import java.util.function.LongSupplier;
+
+/**
+ * Captures a rank: regions, callbacks and arrays are copied into the staging pool on the
+ * application's thread, and written as an image by one background thread. Where the pool is smaller
+ * than what is registered, capture waits for chunks to be written.
+ */
+public final class ImageCapture implements Capture, AutoCloseable {
+  private static final int QUEUE_CAPACITY = 4096;
+
+  // Blocks of small sections share a chunk, each at a place that suits every element type.
+  private static final int ALIGNMENT = 64;
+
+  private final Pages pages;
+  private final Registry registry;
+  private final ImageTarget target;
+  private final CaptureSettings settings;
+  private final FileOperations files;
+  private final FaultHook faults;
+  private final LongSupplier nanoClock;
+  private final System.Logger logger = System.getLogger("io.cairn.capture");
+  private final WriterQueue queue = new WriterQueue(QUEUE_CAPACITY);
+  private final WriterQueue.Item order = new WriterQueue.Item();
+
+  private StagingPool pool;
+  private OffHeap callbackBytes;
+  private WriteBuffers buffers;
+  private Thread writerThread;
+  private volatile EpochStatistics statistics;
+
+  // Of the capture that is under way.
+  private EpochCapture current;
+  private StagingPool.Chunk chunk;
+  private int chunkUsed;
+  private long capturedBytes;
+
+  // What the last image needed, as a guess of what the next one will.
+  private volatile long lastStoredBytes;
+
+  /**
+   * @param nanoClock a clock in nanoseconds, such as {@code System::nanoTime}
+   */
+  public ImageCapture(
+      Pages pages,
+      Registry registry,
+      ImageTarget target,
+      CaptureSettings settings,
+      FileOperations files,
+      FaultHook faults,
+      LongSupplier nanoClock) {
+    this.pages = pages;
+    this.registry = registry;
+    this.target = target;
+    this.settings = settings;
+    this.files = files;
+    this.faults = faults;
+    this.nanoClock = nanoClock;
+  }
+
+  /**
+   * Allocates and touches the staging pool and starts the writer; to be called once, when
+   * everything is registered, so that the first epoch doesn't pay for it. Application's thread.
+   */
+  public void prepare() {
+    if (pool != null) {
+      return;
+    }
+    registry.freeze();
+    pool = new StagingPool(pages, settings.blockBytes(), chunkCount());
+    callbackBytes = new OffHeap(64 << 10);
+    buffers = new WriteBuffers(settings.blockBytes());
+    writerThread = new Thread(this::write, "cairn-writer");
+    writerThread.setDaemon(true);
+    writerThread.start();
+  }
+
+  /**
+   * As many chunks as everything registered needs, within the budget; callbacks may come to share a
+   * few.
+   */
+  private int chunkCount() {
+    long needed = StagingPool.MIN_CHUNKS;
+    for (Registry.Entry entry : registry.entries()) {
+      long length = 0;
+      if (entry instanceof Registry.RegionEntry region) {
+        length = region.lengthBytes();
+      } else if (entry instanceof Registry.ArrayEntry array) {
+        length = array.lengthBytes();
+      }
+      needed += length / settings.blockBytes() + (length % settings.blockBytes() == 0 ? 0 : 1);
+    }
+    long affordable = settings.stagingBudgetBytes() / settings.blockBytes();
+    return (int)
+        Math.min(
+            Integer.MAX_VALUE - 8L, Math.max(StagingPool.MIN_CHUNKS, Math.min(needed, affordable)));
+  }
+
+  @Override
+  public PendingImage capture(long epoch, long safePoint) throws Exception {
+    long begin = nanoClock.getAsLong();
+    prepare();
+    EpochCapture image = new EpochCapture(this, epoch, safePoint, begin);
+    current = image;
+    capturedBytes = 0;
+    try {
+      put(WriterQueue.Order.BEGIN);
+      for (Registry.Entry entry : registry.entries()) {
+        capture(entry);
+      }
+      closeChunk();
+      put(WriterQueue.Order.CAPTURED);
+    } catch (Throwable e) {
+      image.discard();
+      closeChunk();
+      throw e;
+    } finally {
+      current = null;
+      order.epoch = null;
+      order.chunk = null;
+    }
+    statistics = new EpochStatistics(epoch, nanoClock.getAsLong() - begin, capturedBytes, 0, 0);
+    faults.reached(FaultPoint.AFTER_CAPTURE);
+    return image;
+  }
+
+  private void capture(Registry.Entry entry) throws Exception {
+    if (entry instanceof Registry.RegionEntry region) {
+      beginSection(entry, region.lengthBytes());
+      for (long at = 0; at < region.lengthBytes(); ) {
+        int n = reserve(region.lengthBytes() - at);
+        pages.dump(region.address() + at, chunk.address + chunkUsed, n);
+        at += n;
+        putBlock(n);
+      }
+    } else if (entry instanceof Registry.ArrayEntry array) {
+      long length = array.lengthBytes();
+      beginSection(entry, length);
+      for (long at = 0; at < length; ) {
+        int n = reserve(length - at);
+        HeapArrays.copyOut(array.type(), array.array(), at, chunk, chunkUsed, n);
+        at += n;
+        putBlock(n);
+      }
+    } else if (entry instanceof Registry.StateEntry state) {
+      captureState(state);
+    }
+  }
+
+  private void captureState(Registry.StateEntry entry) throws Exception {
+    callbackBytes.clear();
+    try {
+      entry.state().writeMarshallable(callbackBytes.bytes());
+    } catch (Exception | LinkageError | StackOverflowError | AssertionError e) {
+      throw new CallbackException(
+          "state \""
+              + entry.name()
+              + "\" could not be written by "
+              + entry.state().getClass().getName()
+              + ": "
+              + e,
+          e);
+    }
+    long length = callbackBytes.lengthBytes();
+    beginSection(entry, length);
+    for (long at = 0; at < length; ) {
+      int n = reserve(length - at);
+      chunk.bytes.limit(chunkUsed + n).position(chunkUsed);
+      callbackBytes.copyTo(at, chunk.bytes);
+      chunk.bytes.clear();
+      at += n;
+      putBlock(n);
+    }
+  }
+
+  private void beginSection(Registry.Entry entry, long lengthBytes) throws Exception {
+    order.kind = entry.kind();
+    order.type = entry.type();
+    order.name = entry.name();
+    order.sectionBytes = lengthBytes;
+    capturedBytes += lengthBytes;
+    put(WriterQueue.Order.SECTION);
+  }
+
+  /**
+   * Finds room for the next block, in the chunk under way or a new one; returns the block's length.
+   */
+  private int reserve(long left) throws Exception {
+    faults.reached(FaultPoint.DURING_CAPTURE);
+    int n = (int) Math.min(left, pool.chunkBytes());
+    if (chunk != null && pool.chunkBytes() - chunkUsed < n) {
+      closeChunk();
+    }
+    if (chunk == null) {
+      chunk = pool.take(current);
+      chunkUsed = 0;
+      if (chunk == null) {
+        throw ended();
+      }
+    }
+    return n;
+  }
+
+  private void putBlock(int lengthBytes) throws Exception {
+    order.chunk = chunk;
+    order.offset = chunkUsed;
+    order.lengthBytes = lengthBytes;
+    put(WriterQueue.Order.BLOCK);
+    chunkUsed =
+        (int)
+            Math.min(
+                pool.chunkBytes(), (chunkUsed + (long) lengthBytes + ALIGNMENT - 1) & -ALIGNMENT);
+    if (chunkUsed == pool.chunkBytes()) {
+      closeChunk();
+    }
+  }
+
+  private void closeChunk() throws InterruptedException {
+    if (chunk == null) {
+      return;
+    }
+    order.order = WriterQueue.Order.RELEASE;
+    order.epoch = current;
+    order.chunk = chunk;
+    if (!queue.put(order)) {
+      // The epoch has ended, so that this is the last order of the capture: it takes a place of the
+      // reserve.
+      queue.putNow(WriterQueue.Order.RELEASE, current, chunk);
+    }
+    chunk = null;
+  }
+
+  private void put(WriterQueue.Order what) throws Exception {
+    order.order = what;
+    order.epoch = current;
+    if (!queue.put(order)) {
+      throw ended();
+    }
+  }
+
+  private Exception ended() {
+    Throwable failure = current.failure();
+    if (failure instanceof Exception exception) {
+      return exception;
+    }
+    return failure == null
+        ? new IOException("the epoch was abandoned while it was captured")
+        : new IOException("the image could not be written: " + failure, failure);
+  }
+
+  private void write() {
+    WriterQueue.Item item = new WriterQueue.Item();
+    try {
+      do {
+        queue.take(item);
+      } while (execute(item));
+    } catch (InterruptedException e) {
+      logger.log(System.Logger.Level.DEBUG, "writer interrupted");
+    }
+  }
+
+  /** Does an order; returns false if it was the last. */
+  private boolean execute(WriterQueue.Item item) {
+    EpochCapture epoch = item.epoch;
+    try {
+      switch (item.order) {
+        case RELEASE -> pool.release(item.chunk);
+        case DISCARD -> epoch.remove();
+        case STOP -> {
+          return false;
+        }
+        default -> {
+          if (!epoch.ended()) {
+            executeForImage(item);
+          }
+        }
+      }
+    } catch (Throwable e) {
+      // Whatever it is, the ranks must hear of it: a writer that ends silently would hang them.
+      epoch.fail(e);
+    } finally {
+      if (item.order == WriterQueue.Order.SEAL) {
+        epoch.releaseChannels();
+      }
+    }
+    return true;
+  }
+
+  private void executeForImage(WriterQueue.Item item) throws IOException {
+    switch (item.order) {
+      case BEGIN -> item.epoch.begin();
+      case SECTION -> item.epoch.section(item);
+      case BLOCK -> item.epoch.block(item);
+      case CAPTURED -> item.epoch.captured();
+      case SEAL -> item.epoch.writeSealed();
+      default -> throw new AssertionError(item.order);
+    }
+  }
+
+  /**
+   * The last image needed so much: if less is left, the next one will hardly fit, and nothing is
+   * written at all.
+   */
+  void requireSpace() throws IOException {
+    long usable = target.usableBytes();
+    if (usable < lastStoredBytes) {
+      throw new IOException(
+          "no space for an image: "
+              + usable
+              + " bytes are left, the last one took "
+              + lastStoredBytes);
+    }
+  }
+
+  void durable(long epoch, long beginNanos, long rawBytes, long storedBytes) {
+    lastStoredBytes = storedBytes;
+    EpochStatistics captured = statistics;
+    if (captured != null && captured.epoch() == epoch) {
+      statistics =
+          new EpochStatistics(
+              epoch,
+              captured.pauseNanos(),
+              captured.capturedBytes(),
+              storedBytes,
+              nanoClock.getAsLong() - beginNanos);
+    }
+  }
+
+  /** What that epoch cost, if it is the last one that was captured. Any thread. */
+  public Optional<EpochStatistics> statistics(long epoch) {
+    EpochStatistics last = statistics;
+    return last != null && last.epoch() == epoch ? Optional.of(last) : Optional.empty();
+  }
+
+  /** Bytes of staging memory in use; 0 before {@link #prepare}. */
+  public long stagingBytes() {
+    return pool == null ? 0 : pool.lengthBytes();
+  }
+
+  /**
+   * Stops the writer when it has done what it was asked, and gives all memory back. The
+   * application's thread, when no epoch is pending.
+   */
+  @Override
+  public void close() {
+    if (pool == null) {
+      return;
+    }
+    queue.putNow(WriterQueue.Order.STOP, null, null);
+    try {
+      writerThread.join();
+    } catch (InterruptedException e) {
+      // The memory may still be in use: leave it to the end of the process.
+      Thread.currentThread().interrupt();
+      return;
+    }
+    pool.close();
+    callbackBytes.close();
+    buffers.close();
+    pool = null;
+  }
+
+  void log(System.Logger.Level level, String message) {
+    logger.log(level, message);
+  }
+
+  Pages pages() {
+    return pages;
+  }
+
+  ImageTarget target() {
+    return target;
+  }
+
+  CaptureSettings settings() {
+    return settings;
+  }
+
+  FileOperations files() {
+    return files;
+  }
+
+  FaultHook faults() {
+    return faults;
+  }
+
+  WriteBuffers buffers() {
+    return buffers;
+  }
+
+  WriterQueue queue() {
+    return queue;
+  }
+
+  StagingPool pool() {
+    return pool;
+  }
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.capture;
+
+import io.cairn.image.ElementType;
+import io.cairn.image.SectionKind;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+/** What the writer has to do, in order; bounded, and its items are made once. */
+final class WriterQueue {
+  /**
+   * Orders that never wait have these places to themselves: a few per epoch, and an epoch starts
+   * only below them.
+   */
+  private static final int RESERVE = 64;
+
+  /** What to do. */
+  enum Order {
+    BEGIN,
+    SECTION,
+    BLOCK,
+    RELEASE,
+    CAPTURED,
+    SEAL,
+    DISCARD,
+    STOP
+  }
+
+  /** An order and what belongs to it. */
+  static final class Item {
+    Order order;
+    EpochCapture epoch;
+    StagingPool.Chunk chunk;
+    int offset;
+    int lengthBytes;
+    SectionKind kind;
+    ElementType type;
+    String name;
+    long sectionBytes;
+
+    void copyFrom(Item other) {
+      order = other.order;
+      epoch = other.epoch;
+      chunk = other.chunk;
+      offset = other.offset;
+      lengthBytes = other.lengthBytes;
+      kind = other.kind;
+      type = other.type;
+      name = other.name;
+      sectionBytes = other.sectionBytes;
+    }
+  }
+
+  private final Item[] ring;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition notEmpty = lock.newCondition();
+  private final Condition notFull = lock.newCondition();
+  private int head;
+  private int size;
+
+  WriterQueue(int capacity) {
+    ring = new Item[capacity + RESERVE];
+    for (int i = 0; i < ring.length; i++) {
+      ring[i] = new Item();
+    }
+  }
+
+  /**
+   * Appends an order; waits while the queue is full. Returns false, and appends nothing, if the
+   * epoch has failed.
+   */
+  boolean put(Item item) throws InterruptedException {
+    lock.lockInterruptibly();
+    try {
+      while (size >= ring.length - RESERVE && !item.epoch.ended()) {
+        notFull.await();
+      }
+      if (item.epoch.ended()) {
+        return false;
+      }
+      append(item);
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Appends an order that must not wait. */
+  void putNow(Order order, EpochCapture epoch, StagingPool.Chunk chunk) {
+    Item item = new Item();
+    item.order = order;
+    item.epoch = epoch;
+    item.chunk = chunk;
+    lock.lock();
+    try {
+      append(item);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void append(Item item) {
+    if (size == ring.length) {
+      throw new AssertionError("the reserve of the writer's queue is used up");
+    }
+    ring[(head + size) % ring.length].copyFrom(item);
+    size++;
+    notEmpty.signal();
+  }
+
+  void take(Item item) throws InterruptedException {
+    lock.lockInterruptibly();
+    try {
+      while (size == 0) {
+        notEmpty.await();
+      }
+      item.copyFrom(ring[head]);
+      head = (head + 1) % ring.length;
+      size--;
+      notFull.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** An epoch has failed: who waits for a place shall look again. */
+  void wake() {
+    lock.lock();
+    try {
+      notFull.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+}
