@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.store;
+
+import io.cairn.coordinate.Capture.Progress;
+import io.cairn.coordinate.Store;
+import io.cairn.image.EpochId;
+import io.cairn.image.EpochRecord;
+import io.cairn.image.FaultHook;
+import io.cairn.image.FaultPoint;
+import io.cairn.image.FileOperations;
+import io.cairn.image.ImageReader;
+import io.cairn.image.StateFile;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.LongSupplier;
+
+/**
+ * Publishes epochs in a {@link JobDirectory}: the leader of each store writes its records, all
+ * other ranks have nothing to do. Everything is done in the background, one thing after the other.
+ */
+public final class DirectoryStore implements Store, Closeable {
+  private final JobDirectory directory;
+  private final FileOperations files;
+  private final FaultHook faults;
+  private final Executor executor;
+  private final LongSupplier nanoClock;
+  private final System.Logger logger = System.getLogger("io.cairn.store");
+
+  private final AtomicBoolean requested = new AtomicBoolean();
+  private final AtomicBoolean looking = new AtomicBoolean();
+  private long lastLookNanos;
+  private boolean looked;
+
+  private volatile Recording recording = new Recording();
+
+  // Of the executor: epochs that no rank group can restore, so they don't count as kept.
+  private final Set<EpochId> unusable = new HashSet<>();
+  private boolean agreed;
+
+  /** Where a pending record stands. */
+  private static final class Recording {
+    volatile Progress progress = Progress.RUNNING;
+    volatile Throwable failure;
+  }
+
+  /**
+   * @param executor runs one task after the other, such as {@link #backgroundThread}
+   * @param nanoClock a clock in nanoseconds, such as {@code System::nanoTime}
+   */
+  public DirectoryStore(
+      JobDirectory directory,
+      FileOperations files,
+      FaultHook faults,
+      Executor executor,
+      LongSupplier nanoClock) {
+    this.directory = directory;
+    this.files = files;
+    this.faults = faults;
+    this.executor = executor;
+    this.nanoClock = nanoClock;
+  }
+
+  /** A daemon thread for a store's work. */
+  public static ExecutorService backgroundThread() {
+    return Executors.newSingleThreadExecutor(
+        task -> {
+          Thread thread = new Thread(task, "cairn-store");
+          thread.setDaemon(true);
+          return thread;
+        });
+  }
+
+  /**
+   * All ranks have agreed on the epoch that they restored: its record is published where another
+   * store published it already, and what dead launches left is deleted. Nothing is deleted before
+   * this is called.
+   *
+   * @param restored what all ranks restored, if anything
+   * @param broken committed epochs that turned out not to be restorable; they don't count as kept
+   */
+  public void ranksAgreed(Optional<EpochId> restored, Set<EpochId> broken) {
+    Set<EpochId> copy = Set.copyOf(broken);
+    background(
+        "clean up after older launches",
+        () -> {
+          unusable.addAll(copy);
+          agreed = true;
+          if (restored.isPresent()) {
+            publish(restored.get());
+          }
+          prune();
+        });
+  }
+
+  @Override
+  public void record(long epoch, long jobDigest) {
+    Recording mine = new Recording();
+    recording = mine;
+    if (!directory.leader()) {
+      mine.progress = Progress.DONE;
+      return;
+    }
+    executor.execute(
+        () -> {
+          try {
+            writePending(directory.epochId(epoch), jobDigest);
+            mine.progress = Progress.DONE;
+          } catch (Throwable e) {
+            // Whatever it is, the ranks must hear of it.
+            mine.failure = e;
+            mine.progress = Progress.FAILED;
+          }
+        });
+  }
+
+  private void writePending(EpochId epoch, long jobDigest) throws IOException {
+    directory.requireNewest();
+    faults.reached(FaultPoint.BEFORE_PENDING_RECORD);
+    Path place = directory.directory(epoch);
+    List<EpochRecord.Image> images = new ArrayList<>();
+    long sum = 0;
+    for (int rank : directory.storeRanks()) {
+      try (ImageReader image =
+          ImageReader.open(files, place.resolve(EpochRecord.imageName(rank)))) {
+        image.requireIdentity(directory.job(), epoch, rank);
+        images.add(new EpochRecord.Image(rank, image.lengthBytes(), image.digest()));
+        sum += EpochRecord.digestTerm(rank, image.digest());
+      }
+    }
+    if (images.size() == directory.job().worldSize() && sum != jobDigest) {
+      throw new IOException(
+          String.format(
+              "the images of %s in %s are not those that the ranks wrote: job-wide digest %016x,"
+                  + " expected %016x",
+              epoch, directory.directory(), sum, jobDigest));
+    }
+    EpochRecord record =
+        new EpochRecord(
+            directory.job().jobId(),
+            directory.job().jobUuid(),
+            directory.job().worldSize(),
+            epoch,
+            jobDigest,
+            images);
+    files.write(place.resolve(EpochRecord.PENDING), record.encode());
+    files.syncDirectory(place);
+    files.syncDirectory(directory.directory());
+    faults.reached(FaultPoint.AFTER_PENDING_RECORD);
+  }
+
+  @Override
+  public Progress recordProgress() {
+    return recording.progress;
+  }
+
+  @Override
+  public Throwable recordFailure() {
+    return recording.failure;
+  }
+
+  @Override
+  public long digestTerm(int rank, long imageDigest) {
+    return EpochRecord.digestTerm(rank, imageDigest);
+  }
+
+  @Override
+  public void commit(long epoch) {
+    if (!directory.leader()) {
+      return;
+    }
+    background(
+        "publish the record of a committed epoch",
+        () -> {
+          faults.reached(FaultPoint.AFTER_COMMIT_BEFORE_RENAME);
+          publish(directory.epochId(epoch));
+          faults.reached(FaultPoint.AFTER_RENAME_BEFORE_PRUNE);
+          prune();
+        });
+  }
+
+  /** Renames the epoch's record, if that is still to be done. */
+  private void publish(EpochId epoch) throws IOException {
+    if (!directory.leader()) {
+      return;
+    }
+    Path place = directory.directory(epoch);
+    if (files.exists(place.resolve(EpochRecord.COMMITTED))
+        || !files.exists(place.resolve(EpochRecord.PENDING))) {
+      return;
+    }
+    Path marker = directory.directory().resolve(JobDirectory.COMMITTED_MARKER);
+    if (!files.exists(marker)) {
+      files.publish(
+          marker,
+          StateFile.builder("committed").field("uuid", directory.job().jobUuid()).toBytes());
+    }
+    files.rename(place.resolve(EpochRecord.PENDING), place.resolve(EpochRecord.COMMITTED));
+    files.syncDirectory(place);
+  }
+
+  @Override
+  public void abandon(long epoch) {
+    if (!directory.leader()) {
+      return;
+    }
+    background(
+        "delete an abandoned epoch's record",
+        () -> {
+          Path place = directory.directory(directory.epochId(epoch));
+          if (files.exists(place)) {
+            files.delete(place.resolve(EpochRecord.PENDING));
+            files.syncDirectory(place);
+            try {
+              files.delete(place);
+            } catch (DirectoryNotEmptyException e) {
+              // Other ranks are still deleting their images; the rest goes with the next commit.
+            }
+          }
+        });
+  }
+
+  /**
+   * Deletes what retention gives up: committed epochs older than the kept ones; epochs of this
+   * launch that a newer committed one has overtaken; what dead launches left.
+   */
+  private void prune() throws IOException {
+    if (!directory.leader() || !agreed) {
+      return;
+    }
+    List<EpochId> epochs = directory.epochs();
+    EpochId newest = null;
+    EpochId oldestKept = null;
+    int kept = 0;
+    for (int i = epochs.size() - 1; i >= 0 && kept < directory.settings().keptEpochs(); i--) {
+      if (committed(epochs.get(i)) && !unusable.contains(epochs.get(i))) {
+        newest = newest == null ? epochs.get(i) : newest;
+        kept++;
+        oldestKept = kept == directory.settings().keptEpochs() ? epochs.get(i) : null;
+      }
+    }
+    for (EpochId epoch : epochs) {
+      boolean overtaken = oldestKept != null && epoch.compareTo(oldestKept) < 0;
+      // A broken epoch may be of use to an operator until others have taken its place.
+      boolean remnant =
+          !committed(epoch)
+              && !unusable.contains(epoch)
+              && (epoch.generation() < directory.generation()
+                  || (newest != null && epoch.compareTo(newest) < 0));
+      if (overtaken || remnant) {
+        delete(epoch);
+      }
+    }
+  }
+
+  private boolean committed(EpochId epoch) {
+    return files.exists(directory.directory(epoch).resolve(EpochRecord.COMMITTED));
+  }
+
+  /** The record goes first, so that what is left of an epoch is never taken for one. */
+  private void delete(EpochId epoch) throws IOException {
+    Path place = directory.directory(epoch);
+    for (String record : List.of(EpochRecord.COMMITTED, EpochRecord.PENDING)) {
+      faults.reached(FaultPoint.DURING_PRUNE);
+      files.delete(place.resolve(record));
+    }
+    files.syncDirectory(place);
+    for (String name : files.list(place)) {
+      faults.reached(FaultPoint.DURING_PRUNE);
+      files.delete(place.resolve(name));
+    }
+    files.delete(place);
+    unusable.remove(epoch);
+  }
+
+  @Override
+  public boolean takeRequest() {
+    if (directory.rank() != 0) {
+      return false;
+    }
+    long now = nanoClock.getAsLong();
+    if (!looked || now - lastLookNanos >= directory.settings().requestPollMillis() * 1_000_000) {
+      looked = true;
+      lastLookNanos = now;
+      if (looking.compareAndSet(false, true)) {
+        background("look for a request", this::look);
+      }
+    }
+    return requested.getAndSet(false);
+  }
+
+  private void look() throws IOException {
+    try {
+      Path request = directory.directory().resolve(JobDirectory.REQUEST);
+      if (files.exists(request)) {
+        files.delete(request);
+        requested.set(true);
+      }
+    } finally {
+      looking.set(false);
+    }
+  }
+
+  /** Work whose failure is no reason to stop anything. */
+  @FunctionalInterface
+  private interface Work {
+    void run() throws IOException;
+  }
+
+  private void background(String what, Work work) {
+    executor.execute(
+        () -> {
+          try {
+            work.run();
+          } catch (IOException | RuntimeException e) {
+            logger.log(
+                System.Logger.Level.WARNING,
+                "could not " + what + " in " + directory.directory() + "; going on",
+                e);
+          }
+        });
+  }
+
+  /**
+   * Waits until everything asked for is done, and ends the background thread if it is {@link
+   * #backgroundThread}'s.
+   */
+  @Override
+  public void close() {
+    if (executor instanceof ExecutorService service) {
+      service.shutdown();
+      try {
+        service.awaitTermination(1, java.util.concurrent.TimeUnit.MINUTES);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+}

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.store;
+
+import io.cairn.coordinate.Group;
+import io.cairn.image.CorruptImageException;
+import io.cairn.image.EpochId;
+import io.cairn.image.EpochRecord;
+import io.cairn.image.FileOperations;
+import io.cairn.image.ForeignImageException;
+import io.cairn.image.ImageTarget;
+import io.cairn.image.JobIdentity;
+import io.cairn.image.StateFile;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.TreeSet;
+import java.util.UUID;
+import java.util.function.LongSupplier;
+
+/**
+ * A job's directory as one rank sees it. Opened by all ranks together: they find out who shares a
+ * store, its lowest rank (the store's leader) takes the lock, and all agree on job and generation,
+ * or all fail.
+ */
+public final class JobDirectory implements ImageTarget, Closeable {
+  static final String COMMITTED_MARKER = "committed";
+  static final String REQUEST = "request";
+
+  private static final String STORE = "store";
+  private static final String JOB = "job";
+  private static final String GENERATION = "generation";
+  private static final int STORE_ATTEMPTS = 3;
+
+  private final StoreSettings settings;
+  private final Path directory;
+  private final Group group;
+  private final FileOperations files;
+  private final Launch launch;
+  private final System.Logger logger = System.getLogger("io.cairn.store");
+
+  private JobIdentity job;
+  private List<Integer> storeRanks = List.of();
+  private long generation;
+  private KernelLock lock;
+
+  private JobDirectory(StoreSettings settings, Group group, FileOperations files, Launch launch) {
+    this.settings = settings;
+    this.group = group;
+    this.files = files;
+    this.launch = launch;
+    directory = settings.directory().toAbsolutePath().resolve(settings.jobId());
+  }
+
+  /**
+   * Opens the directory; blocks until all ranks have.
+   *
+   * @param pageBytes the system's page size
+   * @param nanoClock for the wait for the lock, such as {@code System::nanoTime}
+   * @throws JobLockedException if another launch of the job is alive
+   * @throws ForeignImageException if the directory belongs to a job of another size
+   * @throws PeerFailureException if it failed on another rank
+   */
+  public static JobDirectory open(
+      StoreSettings settings,
+      long pageBytes,
+      Group group,
+      FileOperations files,
+      Launch launch,
+      LongSupplier nanoClock)
+      throws Exception {
+    JobDirectory opened = new JobDirectory(settings, group, files, launch);
+    try {
+      opened.agreeOnStores();
+      opened.takeLock(nanoClock);
+      opened.agreeOnJob(pageBytes);
+      opened.agreeOnGeneration();
+      return opened;
+    } catch (Throwable e) {
+      opened.close();
+      throw e;
+    }
+  }
+
+  private void agreeOnStores() throws Exception {
+    for (int attempt = 1; ; attempt++) {
+      Together.runText(group, this::createStore);
+      List<String> ids = Together.runText(group, this::readStore);
+      if (!ids.contains("")) {
+        List<Integer> ranks = new ArrayList<>();
+        for (int rank = 0; rank < ids.size(); rank++) {
+          if (ids.get(rank).equals(ids.get(group.rank()))) {
+            ranks.add(rank);
+          }
+        }
+        storeRanks = Collections.unmodifiableList(ranks);
+        return;
+      }
+      if (attempt == STORE_ATTEMPTS) {
+        throw new IOException(
+            "the file \""
+                + STORE
+                + "\" in "
+                + directory
+                + " of rank "
+                + ids.indexOf("")
+                + " could not be written whole; is the directory shared by nodes that see each"
+                + " other's files late?");
+      }
+      // Nobody writes it now: it is what a launch left that died while writing it.
+      boolean mine = ids.get(group.rank()).isEmpty();
+      Together.runText(group, () -> mine ? deleteStore() : "");
+    }
+  }
+
+  private String createStore() throws IOException {
+    files.createDirectories(directory);
+    Path file = directory.resolve(STORE);
+    if (!files.exists(file)) {
+      try {
+        files.write(file, StateFile.builder(STORE).field("id", launch.random()).toBytes());
+        files.syncDirectory(directory);
+      } catch (FileAlreadyExistsException e) {
+        // Another rank was faster.
+      }
+    }
+    return "";
+  }
+
+  private String readStore() throws IOException {
+    try {
+      return StateFile.read(files, directory.resolve(STORE), STORE).text("id");
+    } catch (CorruptImageException e) {
+      return "";
+    }
+  }
+
+  private String deleteStore() throws IOException {
+    files.delete(directory.resolve(STORE));
+    return "";
+  }
+
+  private void takeLock(LongSupplier nanoClock) throws Exception {
+    Together.runText(
+        group,
+        () -> {
+          if (leader()) {
+            lock =
+                KernelLock.take(
+                    directory.resolve("lock"), launch, settings.lockWaitMillis(), nanoClock);
+          }
+          return "";
+        });
+  }
+
+  private void agreeOnJob(long pageBytes) throws Exception {
+    // All ranks look at the same list, so they come to the same end.
+    List<String> known = Together.runText(group, () -> leader() ? readJob() : "");
+    String uuid = null;
+    String damage = null;
+    for (int rank = 0; rank < known.size(); rank++) {
+      String[] parts = known.get(rank).split(" ", 3);
+      if (parts[0].equals("damaged")) {
+        damage = "rank " + rank + ": " + known.get(rank).substring("damaged ".length());
+      } else if (parts.length == 3) {
+        Path file = Path.of(parts[2]);
+        if (Integer.parseInt(parts[1]) != group.size()) {
+          throw new ForeignImageException(file, "world size", parts[1], group.size());
+        }
+        if (uuid != null && !uuid.equals(parts[0])) {
+          throw new ForeignImageException(file, "job of the same name", parts[0], uuid);
+        }
+        uuid = parts[0];
+      }
+    }
+    if (uuid == null && damage != null) {
+      throw new IOException(
+          damage + "; no other store knows the job. Its images can't be told from another job's");
+    }
+    boolean write =
+        leader()
+            && (known.get(group.rank()).isEmpty() || known.get(group.rank()).startsWith("damaged"));
+    String agreed = uuid;
+    List<String> uuids =
+        Together.runText(group, () -> agreed == null ? launch.random().toString() : agreed);
+    job = new JobIdentity(settings.jobId(), UUID.fromString(uuids.get(0)), group.size(), pageBytes);
+    Together.runText(group, () -> write ? writeJob() : "");
+  }
+
+  private String readJob() throws IOException {
+    Path file = directory.resolve(JOB);
+    try {
+      StateFile in = StateFile.read(files, file, JOB);
+      String id = in.text("job");
+      if (!id.equals(settings.jobId())) {
+        throw new ForeignImageException(file, "job", id, settings.jobId());
+      }
+      UUID uuid = EpochRecord.parseUuid(in, in.text("uuid"));
+      return uuid + " " + in.number("world", 1, Integer.MAX_VALUE) + " " + file;
+    } catch (NoSuchFileException e) {
+      return "";
+    } catch (CorruptImageException e) {
+      return "damaged " + e.getMessage();
+    }
+  }
+
+  private String writeJob() throws IOException {
+    files.publish(
+        directory.resolve(JOB),
+        StateFile.builder(JOB)
+            .field("job", job.jobId())
+            .field("uuid", job.jobUuid())
+            .field("world", job.worldSize())
+            .toBytes());
+    return "";
+  }
+
+  private void agreeOnGeneration() throws Exception {
+    List<String> known =
+        Together.runText(group, () -> Long.toString(leader() ? newestGeneration() : 0));
+    generation = known.stream().mapToLong(Long::parseLong).max().orElseThrow() + 1;
+    Together.runText(group, () -> leader() ? writeGeneration() : "");
+  }
+
+  private long newestGeneration() throws IOException {
+    long newest = 0;
+    for (EpochId epoch : epochs()) {
+      newest = Math.max(newest, epoch.generation());
+    }
+    try {
+      StateFile in = StateFile.read(files, directory.resolve(GENERATION), GENERATION);
+      newest = Math.max(newest, in.number("generation", 1, Long.MAX_VALUE - 1));
+    } catch (NoSuchFileException e) {
+      // The first launch.
+    } catch (CorruptImageException e) {
+      logger.log(
+          System.Logger.Level.WARNING, "{0}; going on from the newest epoch's", e.getMessage());
+    }
+    return newest;
+  }
+
+  private String writeGeneration() throws IOException {
+    files.publish(
+        directory.resolve(GENERATION),
+        StateFile.builder(GENERATION)
+            .field("generation", generation)
+            .field("host", launch.host())
+            .field("pid", launch.pid())
+            .field("started", launch.started())
+            .toBytes());
+    return "";
+  }
+
+  /**
+   * Makes sure that this launch is the newest.
+   *
+   * @throws FencedException if it isn't; names the newer one
+   */
+  void requireNewest() throws IOException {
+    StateFile in = StateFile.read(files, directory.resolve(GENERATION), GENERATION);
+    long newest = in.number("generation", 1, Long.MAX_VALUE);
+    if (newest != generation) {
+      String host = in.text("host");
+      throw new FencedException(
+          "generation "
+              + newest
+              + " of job "
+              + job.jobId()
+              + " (process "
+              + in.text("pid")
+              + " on "
+              + host
+              + " since "
+              + in.text("started")
+              + ") has taken over "
+              + directory
+              + "; this is generation "
+              + generation
+              + ", and commits nothing any more");
+    }
+  }
+
+  /** All epochs that have a directory here, oldest first. */
+  public List<EpochId> epochs() throws IOException {
+    TreeSet<EpochId> epochs = new TreeSet<>();
+    for (String name : files.list(directory)) {
+      EpochId.ofDirectoryName(name).ifPresent(epochs::add);
+    }
+    return new ArrayList<>(epochs);
+  }
+
+  /** The job's directory. */
+  public Path directory() {
+    return directory;
+  }
+
+  /** The directory of an epoch. */
+  public Path directory(EpochId epoch) {
+    return directory.resolve(epoch.directoryName());
+  }
+
+  /** Whether this store has seen a committed epoch, ever. */
+  public boolean everCommitted() throws IOException {
+    if (files.exists(directory.resolve(COMMITTED_MARKER))) {
+      return true;
+    }
+    for (EpochId epoch : epochs()) {
+      if (files.exists(directory(epoch).resolve(EpochRecord.COMMITTED))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Whether this rank is the lowest of those that share its store. */
+  public boolean leader() {
+    return storeRanks.get(0) == group.rank();
+  }
+
+  /** The ranks that share this rank's store, ascending. */
+  public List<Integer> storeRanks() {
+    return storeRanks;
+  }
+
+  /** Number of this launch. */
+  public long generation() {
+    return generation;
+  }
+
+  StoreSettings settings() {
+    return settings;
+  }
+
+  @Override
+  public JobIdentity job() {
+    return job;
+  }
+
+  @Override
+  public int rank() {
+    return group.rank();
+  }
+
+  @Override
+  public EpochId epochId(long epoch) {
+    return new EpochId(generation, epoch);
+  }
+
+  @Override
+  public Path prepare(long epoch) throws IOException {
+    Path place = directory(epochId(epoch));
+    files.createDirectories(place);
+    return place.resolve(EpochRecord.imageName(group.rank()));
+  }
+
+  @Override
+  public long usableBytes() throws IOException {
+    return files.usableBytes(directory);
+  }
+
+  /** Gives the lock up; the next launch may start. */
+  @Override
+  public void close() throws IOException {
+    if (lock != null) {
+      lock.close();
+      lock = null;
+    }
+  }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.store;
+
+import io.cairn.image.StateFile;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
+import java.util.function.LongSupplier;
+
+/**
+ * A lock that ends with its process. The file says who holds it; it is written by the holder only,
+ * and a process that holds the lock must not open the file again (closing any descriptor of it
+ * gives a POSIX lock up).
+ */
+final class KernelLock implements Closeable {
+  private static final long POLL_MILLIS = 50;
+  private static final int MAX_HOLDER_BYTES = 4096;
+
+  private final FileChannel channel;
+
+  private KernelLock(FileChannel channel) {
+    this.channel = channel;
+  }
+
+  static KernelLock take(Path file, Launch launch, long waitMillis, LongSupplier nanoClock)
+      throws IOException, InterruptedException {
+    FileChannel channel =
+        FileChannel.open(
+            file,
+            Set.of(StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE),
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+    try {
+      long begin = nanoClock.getAsLong();
+      while (!tryLock(channel)) {
+        if (nanoClock.getAsLong() - begin >= waitMillis * 1_000_000) {
+          throw new JobLockedException(file, holder(channel), waitMillis);
+        }
+        Thread.sleep(POLL_MILLIS);
+      }
+      sign(channel, launch);
+      return new KernelLock(channel);
+    } catch (Throwable e) {
+      channel.close();
+      throw e;
+    }
+  }
+
+  private static boolean tryLock(FileChannel channel) throws IOException {
+    try {
+      FileLock lock = channel.tryLock();
+      return lock != null;
+    } catch (OverlappingFileLockException e) {
+      return false;
+    }
+  }
+
+  private static void sign(FileChannel channel, Launch launch) throws IOException {
+    channel.truncate(0);
+    ByteBuffer text =
+        ByteBuffer.wrap(
+            StateFile.builder("lock")
+                .field("host", launch.host())
+                .field("pid", launch.pid())
+                .field("started", launch.started())
+                .toBytes());
+    while (text.hasRemaining()) {
+      channel.write(text);
+    }
+  }
+
+  private static String holder(FileChannel channel) throws IOException {
+    ByteBuffer buffer = ByteBuffer.allocate(MAX_HOLDER_BYTES);
+    channel.read(buffer, 0);
+    String text = new String(buffer.array(), 0, buffer.position(), StandardCharsets.UTF_8);
+    return "process "
+        + line(text, "pid")
+        + " on "
+        + line(text, "host")
+        + " since "
+        + line(text, "started");
+  }
+
+  private static String line(String text, String key) {
+    return text.lines()
+        .filter(line -> line.startsWith(key + "="))
+        .map(line -> line.substring(key.length() + 1))
+        .findFirst()
+        .orElse("unknown");
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
+  }
+}
