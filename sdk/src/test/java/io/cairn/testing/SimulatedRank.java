@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.testing;
+
+import io.cairn.capture.CaptureSettings;
+import io.cairn.capture.ImageCapture;
+import io.cairn.capture.Registry;
+import io.cairn.coordinate.Capture.PendingImage;
+import io.cairn.coordinate.Capture.Progress;
+import io.cairn.coordinate.Group;
+import io.cairn.coordinate.SealedChannels;
+import io.cairn.image.FaultHook;
+import io.cairn.image.FileOperations;
+import io.cairn.image.SystemFiles;
+import io.cairn.restore.Choice;
+import io.cairn.restore.RestoreAgreement;
+import io.cairn.restore.RestoredImage;
+import io.cairn.restore.Restorer;
+import io.cairn.store.DirectoryStore;
+import io.cairn.store.JobDirectory;
+import io.cairn.store.Launch;
+import io.cairn.store.StoreSettings;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.UUID;
+import java.util.concurrent.ExecutorService;
+
+/** A rank with everything but MPI: the tests' stand-in for the wiring and the agent. */
+public final class SimulatedRank implements AutoCloseable {
+  public static final int BLOCK_BYTES = 4096;
+
+  public final TestPages pages = new TestPages();
+  public final Registry registry = new Registry();
+  public final Group group;
+  public final JobDirectory directory;
+  public final DirectoryStore store;
+  public final ImageCapture capture;
+  public final FileOperations files;
+  private final FaultHook faults;
+  private final ExecutorService storeThread = DirectoryStore.backgroundThread();
+
+  public SimulatedRank(Path directory, Group group) throws Exception {
+    this(new StoreSettings(directory, "job", 2, 0, 0), group, new SystemFiles(), FaultHook.NONE);
+  }
+
+  public SimulatedRank(StoreSettings settings, Group group, FileOperations files, FaultHook faults)
+      throws Exception {
+    this.group = group;
+    this.files = files;
+    this.faults = faults;
+    Launch launch =
+        new Launch("node" + group.rank(), 4711, "2026-01-01T00:00:00Z", UUID.randomUUID());
+    directory = JobDirectory.open(settings, 4096, group, files, launch, System::nanoTime);
+    store = new DirectoryStore(directory, files, faults, storeThread, System::nanoTime);
+    capture =
+        new ImageCapture(
+            pages,
+            registry,
+            directory,
+            new CaptureSettings(16L * BLOCK_BYTES, BLOCK_BYTES),
+            files,
+            faults,
+            System::nanoTime);
+  }
+
+  /** Registers memory and returns its view. */
+  public ByteBuffer region(String name, int lengthBytes) {
+    long address = lengthBytes == 0 ? 0 : pages.allocate(lengthBytes);
+    registry.region(name, address, lengthBytes);
+    return lengthBytes == 0 ? ByteBuffer.allocateDirect(0) : pages.view(address, lengthBytes);
+  }
+
+  /** Agrees with the other ranks and restores, if there is something. */
+  public RestoredImage restore() throws Exception {
+    Choice choice = new RestoreAgreement(directory, group, files).choose("start-afresh");
+    RestoredImage restored = null;
+    if (choice.epoch().isPresent()) {
+      restored =
+          new Restorer(pages, registry, files, faults)
+              .restore(directory, choice.epoch().get(), group);
+    }
+    store.ranksAgreed(choice.epoch(), choice.broken());
+    capture.prepare();
+    return restored;
+  }
+
+  /** Captures and writes an image; returns when it is durable, or throws what it failed with. */
+  public PendingImage image(long epoch, String channelState) throws Exception {
+    PendingImage image = capture.capture(epoch, 100 + epoch);
+    image.seal(channels(channelState, "counts of " + epoch));
+    await(image);
+    return image;
+  }
+
+  public SealedChannels channels(String state, String counts) {
+    long stateAddress = memory(state);
+    long countsAddress = memory(counts);
+    return new SealedChannels(
+        stateAddress,
+        state.length(),
+        countsAddress,
+        counts.length(),
+        1,
+        () -> {
+          if (stateAddress != 0) {
+            pages.free(stateAddress, state.length());
+          }
+          pages.free(countsAddress, counts.length());
+        });
+  }
+
+  private long memory(String text) {
+    if (text.isEmpty()) {
+      return 0;
+    }
+    long address = pages.allocate(text.length());
+    pages.view(address, text.length()).put(text.getBytes(StandardCharsets.US_ASCII));
+    return address;
+  }
+
+  /** The channel state that came back. */
+  public String channels(RestoredImage restored) {
+    if (restored.channelsBytes() == 0) {
+      return "";
+    }
+    ByteBuffer view = pages.view(restored.channelsAddress(), (int) restored.channelsBytes());
+    return StandardCharsets.US_ASCII.decode(view).toString();
+  }
+
+  public static void await(PendingImage image) throws Exception {
+    while (image.progress() == Progress.RUNNING) {
+      Thread.sleep(1);
+    }
+    if (image.progress() == Progress.FAILED) {
+      throw new IOException("image failed: " + image.failure(), image.failure());
+    }
+  }
+
+  /** Writes the pending record together with the other ranks; returns when it is durable on all. */
+  public void record(long epoch, PendingImage image) throws Exception {
+    long sum = 0;
+    byte[] term =
+        ByteBuffer.allocate(8).putLong(store.digestTerm(group.rank(), image.digest())).array();
+    for (byte[] other : group.allGather(term)) {
+      sum += ByteBuffer.wrap(other).getLong();
+    }
+    store.record(epoch, sum);
+    while (store.recordProgress() == Progress.RUNNING) {
+      Thread.sleep(1);
+    }
+    boolean failed = store.recordProgress() == Progress.FAILED;
+    boolean anyFailed = false;
+    for (byte[] other : group.allGather(new byte[] {(byte) (failed ? 1 : 0)})) {
+      anyFailed |= other[0] != 0;
+    }
+    if (failed) {
+      throw new IOException("record failed: " + store.recordFailure(), store.recordFailure());
+    }
+    if (anyFailed) {
+      throw new IOException("record failed elsewhere");
+    }
+  }
+
+  /** A whole epoch. */
+  public void epoch(long epoch, String channelState) throws Exception {
+    PendingImage image = image(epoch, channelState);
+    record(epoch, image);
+    store.commit(epoch);
+  }
+
+  /** Ends in order. */
+  @Override
+  public void close() throws IOException {
+    store.close();
+    capture.close();
+    directory.close();
+  }
+
+  /** What the kernel does with a killed process: its lock is gone, nothing else happens. */
+  public void kill() throws IOException {
+    directory.close();
+  }
+}
