@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -467,6 +468,15 @@ public final class ImageReader implements Closeable {
     if ((int) crc.getValue() != expected) {
       throw corrupt(index.getLong(at), what, (int) crc.getValue(), expected, DAMAGED);
     }
+  }
+
+  /** The codecs that the blocks of a section use. */
+  public Set<Codec> codecs(Section section) {
+    Set<Codec> codecs = EnumSet.noneOf(Codec.class);
+    for (long b = 0; b < section.blockCount(); b++) {
+      codecs.add(Codec.of(index.getInt(section.firstBlock() + b * ImageFormat.BLOCK_BYTES + 16)));
+    }
+    return codecs;
   }
 
   /** Reads everything and checks all checksums. */
