@@ -56,7 +56,6 @@ final class MemoryRegion implements Region {
   @Override
   public synchronized BytesStore<?, ?> bytes() {
     if (store == null) {
-      ChronicleQuiet.ensure();
       // Wrapping a direct ByteBuffer would need JVM flags; a store over an address needs none.
       store = BytesStore.nativePointer();
       store.set(address, lengthBytes);

@@ -18,6 +18,7 @@ final class Sessions {
   static Cairn open(String[] args, CairnOptions programOptions) {
     CairnOptions options = programOptions.resolved();
     claim();
+    ChronicleQuiet.ensure();
     if (!options.enabled()) {
       JavaMpi.init(args);
       return new Cairn(disabled(), true);
@@ -45,6 +46,7 @@ final class Sessions {
           "attach() outside of MPI; call it after MPI.Init and before MPI.Finalize");
     }
     claim();
+    ChronicleQuiet.ensure();
     return new Cairn(options.enabled() ? enabled(options) : disabled(), false);
   }
 
