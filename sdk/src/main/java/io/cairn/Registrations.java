@@ -14,7 +14,7 @@ import net.openhft.chronicle.bytes.BytesOut;
 /** Refuses registrations that couldn't be restored, with Cairn enabled or not. */
 final class Registrations {
 
-  private static final int MAX_NAME_BYTES = 255;
+  private static final int MAX_NAME_BYTES = 200;
 
   private final Set<String> names = new HashSet<>();
   private boolean closed;

@@ -64,8 +64,8 @@ class RegistrationsTest {
     Registrations registrations = new Registrations();
 
     assertThrows(MisuseException.class, () -> registrations.name("region", ""));
-    assertThrows(MisuseException.class, () -> registrations.name("region", "ü".repeat(128)));
-    registrations.name("region", "ü".repeat(127));
+    assertThrows(MisuseException.class, () -> registrations.name("region", "ü".repeat(101)));
+    registrations.name("region", "ü".repeat(100));
   }
 
   @Test

@@ -42,20 +42,31 @@ public interface CheckpointListener {
   /**
    * @param epoch number of the epoch
    * @param safePoint index of the safe point at which this rank was captured
-   * @param pauseNanos how long the application waited for the capture, in nanoseconds
-   * @param capturedBytes what was copied of this rank's regions, arrays and callbacks, in bytes
+   * @param pauseNanos how long the application was stopped for it, in nanoseconds
    */
-  record CapturedEvent(long epoch, long safePoint, long pauseNanos, long capturedBytes) {}
+  record CapturedEvent(long epoch, long safePoint, long pauseNanos) {}
 
   /**
+   * The same on all ranks.
+   *
    * @param epoch number of the epoch
-   * @param safePoint index of the safe point at which this rank was captured
-   * @param imageBytes length of this rank's image on disk, in bytes
-   * @param lateMessages messages of this rank's channel state
-   * @param durableNanos from this rank's cut until the epoch was committed, in nanoseconds
+   * @param safePoint index of the safe point at which all ranks were captured
+   * @param pauseNanos longest time that a rank was stopped for it, in nanoseconds
+   * @param imageBytes length of its images, over all ranks
+   * @param lateMessages messages of the channel state, over all ranks
+   * @param drainedMessages those of them that were taken off the network before the application
+   *     received them
+   * @param durableNanos longest time between a rank's cut and its image being safely on disk, in
+   *     nanoseconds
    */
   record CommittedEvent(
-      long epoch, long safePoint, long imageBytes, long lateMessages, long durableNanos) {}
+      long epoch,
+      long safePoint,
+      long pauseNanos,
+      long imageBytes,
+      long lateMessages,
+      long drainedMessages,
+      long durableNanos) {}
 
   /**
    * @param epoch number of the epoch
