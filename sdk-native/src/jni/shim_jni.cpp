@@ -35,6 +35,13 @@ void fill(JNIEnv* env, jlongArray array, const std::vector<int64_t>& values) {
   env->SetLongArrayRegion(array, 0, static_cast<jsize>(values.size()), reinterpret_cast<const jlong*>(values.data()));
 }
 
+void agentRuns(bool running) {
+  Shim& s = shim();
+  std::lock_guard<std::mutex> guard(s.endMutex);
+  s.agent = running;
+  s.end.notify_all();
+}
+
 }  // namespace
 
 extern "C" {
@@ -80,11 +87,15 @@ JNIEXPORT void JNICALL Java_io_cairn_natives_Shim_abort(JNIEnv*, jclass, jint co
   _Exit(code);
 }
 
-JNIEXPORT jboolean JNICALL Java_io_cairn_natives_Shim_finalizing(JNIEnv*, jclass) { return shim().finalizing.load(); }
+JNIEXPORT void JNICALL Java_io_cairn_natives_Shim_awaitFinalize(JNIEnv*, jclass) {
+  Shim& s = shim();
+  std::unique_lock<std::mutex> guard(s.endMutex);
+  s.end.wait(guard, [&] { return s.finalizing; });
+}
 
-JNIEXPORT void JNICALL Java_io_cairn_natives_Shim_agentStarted(JNIEnv*, jclass) { shim().agent.store(true); }
+JNIEXPORT void JNICALL Java_io_cairn_natives_Shim_agentStarted(JNIEnv*, jclass) { agentRuns(true); }
 
-JNIEXPORT void JNICALL Java_io_cairn_natives_Shim_agentEnded(JNIEnv*, jclass) { shim().agent.store(false); }
+JNIEXPORT void JNICALL Java_io_cairn_natives_Shim_agentEnded(JNIEnv*, jclass) { agentRuns(false); }
 
 JNIEXPORT void JNICALL Java_io_cairn_natives_Shim_drain(JNIEnv*, jclass, jlong) { drain(); }
 

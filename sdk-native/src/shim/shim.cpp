@@ -2,8 +2,6 @@
 // Start and end of MPI under the shim.
 #include "shim.hpp"
 
-#include <time.h>
-
 #include <cstdio>
 
 namespace cairn {
@@ -52,10 +50,11 @@ CAIRN_MPI int MPI_Finalize(void) {
   Shim& s = shim();
   // The agents still talk, and an epoch may be pending: they end together, then MPI does. A rank that died meanwhile
   // ends the job through mpirun, as it would inside MPI_Finalize.
-  s.finalizing.store(true);
-  while (s.agent.load()) {
-    timespec pause{0, 200'000};
-    nanosleep(&pause, nullptr);
+  {
+    std::unique_lock<std::mutex> guard(s.endMutex);
+    s.finalizing = true;
+    s.end.notify_all();
+    s.end.wait(guard, [&] { return !s.agent; });
   }
   if (s.active.exchange(false)) PMPI_Comm_free(&s.self);
   return PMPI_Finalize();

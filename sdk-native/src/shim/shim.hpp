@@ -4,6 +4,7 @@
 #include <mpi.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -86,8 +87,11 @@ struct Shim {
   int size = 1;
   MPI_Comm self = MPI_COMM_NULL;  // private duplicate of MPI_COMM_SELF, for replay
   std::unique_ptr<Ledger> ledger;
-  std::atomic<bool> finalizing{false};
-  std::atomic<bool> agent{false};
+
+  std::mutex endMutex;
+  std::condition_variable end;
+  bool finalizing = false;  // the application is inside MPI_Finalize
+  bool agent = false;       // and this is what it waits for
 
   // All below is guarded by the ledger's lock.
   std::unordered_map<MPI_Comm, CommInfo*> comms;

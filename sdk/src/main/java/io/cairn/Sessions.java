@@ -68,6 +68,6 @@ final class Sessions {
   }
 
   private static Session enabled(CairnOptions options) {
-    throw new UnsupportedOperationException("not wired yet: " + options);
+    return EnabledSession.start(options);
   }
 }

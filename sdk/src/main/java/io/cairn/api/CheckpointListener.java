@@ -78,7 +78,7 @@ public interface CheckpointListener {
    * @param generation the launch that committed the epoch
    * @param epoch number of the epoch
    * @param safePoint index of the safe point at which this rank was captured
-   * @param restoredBytes what was read back into regions, arrays and callbacks, in bytes
+   * @param restoredBytes length of the regions and arrays that were read back, in bytes
    * @param queuedMessages messages of the channel state, waiting to be received again
    */
   record RestoredEvent(

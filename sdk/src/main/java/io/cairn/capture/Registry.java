@@ -186,6 +186,19 @@ public final class Registry {
     frozen = true;
   }
 
+  /** Bytes of all regions and arrays; what callbacks write isn't known before. */
+  public long fixedBytes() {
+    long bytes = 0;
+    for (Entry entry : entries.values()) {
+      if (entry instanceof RegionEntry region) {
+        bytes += region.lengthBytes();
+      } else if (entry instanceof ArrayEntry array) {
+        bytes += array.lengthBytes();
+      }
+    }
+    return bytes;
+  }
+
   /**
    * Everything registered: regions, then callbacks, then arrays, each in the order of registration.
    */

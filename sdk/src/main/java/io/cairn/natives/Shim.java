@@ -27,8 +27,8 @@ public final class Shim {
   /** Ends all ranks of the job. Doesn't return. */
   public static native void abort(int code);
 
-  /** Whether the application is inside {@code MPI_Finalize} and waits for the agent to end. */
-  public static native boolean finalizing();
+  /** Returns when the application has called {@code MPI_Finalize}, which waits for the agent. */
+  public static native void awaitFinalize();
 
   /** The agent has ended: {@code MPI_Finalize} may go on. */
   public static native void agentEnded();

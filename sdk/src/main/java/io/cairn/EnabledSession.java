@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn;
+
+import io.cairn.api.CairnException;
+import io.cairn.api.CairnOptions;
+import io.cairn.api.CheckpointListener;
+import io.cairn.api.CheckpointListener.RestoredEvent;
+import io.cairn.api.MisuseException;
+import io.cairn.capture.CaptureSettings;
+import io.cairn.capture.ImageCapture;
+import io.cairn.capture.Registry;
+import io.cairn.coordinate.Agent;
+import io.cairn.coordinate.EpochCoordinator;
+import io.cairn.coordinate.EpochSettings;
+import io.cairn.coordinate.Group;
+import io.cairn.coordinate.Origin;
+import io.cairn.coordinate.SafePointGate;
+import io.cairn.image.FaultHook;
+import io.cairn.image.FileOperations;
+import io.cairn.image.SystemFiles;
+import io.cairn.natives.NativeFabric;
+import io.cairn.natives.NativeLedger;
+import io.cairn.natives.NativePages;
+import io.cairn.natives.Shim;
+import io.cairn.restore.Choice;
+import io.cairn.restore.RestoreAgreement;
+import io.cairn.restore.RestoredImage;
+import io.cairn.restore.Restorer;
+import io.cairn.store.DirectoryStore;
+import io.cairn.store.JobDirectory;
+import io.cairn.store.Launch;
+import io.cairn.store.StoreSettings;
+import io.cairn.store.Together;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import net.openhft.chronicle.bytes.BytesMarshallable;
+
+/**
+ * Wires the parts, in the order that a launch needs them: the job's directory when MPI is there,
+ * the restore when everything is registered, and only then the agent.
+ */
+final class EnabledSession extends Session {
+
+  /** For the system tests: where this process shall die, see {@link FaultHook#parse}. */
+  private static final String FAULT_VARIABLE = "CAIRN_TEST_FAULT";
+
+  private static final String START_AFRESH = "cairn.restore=fresh (or CAIRN_RESTORE=fresh)";
+
+  private final CairnOptions options;
+  private final NativeFabric fabric;
+  private final NativeLedger ledger;
+  private final JobDirectory directory;
+  private final DirectoryStore store;
+  private final ExecutorService storeThread;
+  private final ImageCapture capture;
+  private final FileOperations files;
+  private final FaultHook faults;
+  private final NativePages pages = new NativePages();
+  private final Registry registry = new Registry();
+  private final EpochListeners listeners;
+  private final EpochLogger log;
+
+  private SafePointGate gate; // null before restore()
+  private Agent agent;
+  private boolean closed;
+
+  private EnabledSession(CairnOptions options, NativeFabric fabric) throws Exception {
+    this.options = options;
+    this.fabric = fabric;
+    faults = FaultHook.parse(System.getenv(FAULT_VARIABLE), fabric.rank());
+    log = new EpochLogger(options.log(), fabric.rank());
+    listeners = new EpochListeners(log);
+    ledger = Shim.ledger(options.channelLimitBytes());
+    files = new SystemFiles();
+    requireSameOptions(options, fabric);
+    directory =
+        JobDirectory.open(
+            new StoreSettings(
+                options.dir(),
+                options.job(),
+                options.keep(),
+                options.lockWait().toMillis(),
+                Duration.ofMillis(200).toMillis()),
+            pages.pageSizeBytes(),
+            fabric,
+            files,
+            Launch.current(),
+            System::nanoTime);
+    storeThread = DirectoryStore.backgroundThread();
+    store = new DirectoryStore(directory, files, faults, storeThread, System::nanoTime);
+    long budget = options.stagingBytes().orElseGet(StagingBudget::automatic);
+    capture =
+        new ImageCapture(
+            pages,
+            registry,
+            directory,
+            new CaptureSettings(budget),
+            files,
+            faults,
+            System::nanoTime);
+  }
+
+  /** Collective over all ranks, after MPI was initialised under the shim. */
+  static EnabledSession start(CairnOptions options) {
+    Shim.requireInPlace();
+    ChronicleQuiet.ensure();
+    try {
+      return new EnabledSession(options, NativeFabric.open());
+    } catch (Exception e) {
+      throw failed("Cairn can't start", e);
+    }
+  }
+
+  /** Ranks that disagree on the job or on when to checkpoint would wait for each other. */
+  private static void requireSameOptions(CairnOptions options, Group group) throws Exception {
+    String mine = String.join("\n", options.describe());
+    List<String> all = Together.runText(group, () -> mine);
+    for (int rank = 1; rank < all.size(); rank++) {
+      if (!all.get(rank).equals(all.get(0))) {
+        throw new CairnException(
+            "options must be the same on all ranks; rank 0 has:\n%s\nrank %d has:\n%s\n"
+                    .formatted(all.get(0), rank, all.get(rank))
+                + "Pass environment variables on to all nodes, with mpirun by -x NAME.",
+            null);
+      }
+    }
+  }
+
+  private static CairnException failed(String what, Exception cause) {
+    if (cause instanceof CairnException known) {
+      return known;
+    }
+    return new CairnException(what + ": " + cause.getMessage(), cause);
+  }
+
+  @Override
+  MemoryRegion region(String name, long lengthBytes) {
+    MemoryRegion region = new MemoryRegion(pages, name, lengthBytes);
+    registry.region(name, region.address(), lengthBytes);
+    return region;
+  }
+
+  @Override
+  void state(String name, BytesMarshallable state) {
+    registry.state(name, state);
+  }
+
+  @Override
+  void array(String name, Object array) {
+    registry.array(name, array);
+  }
+
+  @Override
+  boolean restore() {
+    try {
+      Choice choice =
+          options.restore() == CairnOptions.Restore.FRESH
+              ? new Choice(Optional.empty(), List.of(), Set.of())
+              : new RestoreAgreement(directory, fabric, files).choose(START_AFRESH);
+      log.fallenBack(choice.reasons());
+      Origin origin = Origin.fresh(directory.generation());
+      if (choice.epoch().isPresent()) {
+        Restorer restorer = new Restorer(pages, registry, files, faults);
+        try (RestoredImage image = restorer.restore(directory, choice.epoch().get(), fabric)) {
+          if (image.channelsBytes() > 0) {
+            ledger.restore(image.channelsAddress(), image.channelsBytes());
+          }
+          origin = new Origin(directory.generation(), image.epoch().epoch(), image.safePoint());
+          RestoredEvent event =
+              new RestoredEvent(
+                  image.epoch().generation(),
+                  image.epoch().epoch(),
+                  image.safePoint(),
+                  registry.fixedBytes(),
+                  ledger.statistics().queued());
+          log.restored(event, directory.generation());
+          listeners.restored(event);
+        }
+      } else {
+        log.fresh(directory.generation(), directory.directory());
+      }
+      store.ranksAgreed(choice.epoch(), choice.broken());
+      capture.prepare();
+      startAgent(origin);
+      return choice.epoch().isPresent();
+    } catch (Exception e) {
+      throw failed("restore failed", e);
+    }
+  }
+
+  private void startAgent(Origin origin) {
+    EpochSettings settings =
+        EpochSettings.onRequest()
+            .withInterval(options.interval().orElse(Duration.ZERO))
+            .withEverySafePoints(options.everySafePoints().orElse(0))
+            .withDrainDelay(options.drainDeadline())
+            .withTimeouts(
+                options.cutTimeout().orElse(Duration.ofDays(10_000)),
+                options.holdTimeout(),
+                Duration.ofMinutes(10),
+                Duration.ofMinutes(30),
+                Duration.ofSeconds(10));
+    EpochCoordinator coordinator =
+        new EpochCoordinator(
+            fabric, ledger, capture, store, listeners, log, System::nanoTime, settings, origin);
+    gate = coordinator.gate();
+    agent = new Agent(coordinator, log);
+    Shim.agentStarted();
+    agent.start();
+    Thread finalizing = new Thread(this::closeInFinalize, "cairn-finalize");
+    finalizing.setDaemon(true);
+    finalizing.start();
+  }
+
+  /** A program that calls MPI.Finalize without close() must not end MPI under the agents. */
+  private void closeInFinalize() {
+    Shim.awaitFinalize();
+    close();
+  }
+
+  @Override
+  void safePoint() {
+    SafePointGate gate = this.gate;
+    if (gate == null) {
+      throw new MisuseException(
+          "safePoint() before restore(); call restore() once, after the registrations and before the main loop");
+    }
+    gate.safePoint();
+  }
+
+  @Override
+  void requestCheckpoint() {
+    SafePointGate gate = this.gate;
+    if (gate == null) {
+      throw new MisuseException("requestCheckpoint() before restore()");
+    }
+    gate.requestCheckpoint();
+  }
+
+  @Override
+  void addListener(CheckpointListener listener) {
+    listeners.add(listener);
+  }
+
+  @Override
+  boolean isEnabled() {
+    return true;
+  }
+
+  @Override
+  int rank() {
+    return fabric.rank();
+  }
+
+  @Override
+  int size() {
+    return fabric.size();
+  }
+
+  @Override
+  void close() {
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+    }
+    try {
+      if (gate != null) {
+        gate.close();
+        agent.join();
+      }
+      capture.close();
+      store.close();
+      storeThread.shutdown();
+      directory.close();
+      fabric.close();
+      Shim.agentEnded();
+    } catch (Exception e) {
+      throw failed("Cairn could not be closed", e);
+    }
+  }
+
+  @Override
+  void abort() {
+    Shim.abort(1);
+  }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn;
+
+import io.cairn.api.CairnOptions.LogLevel;
+import io.cairn.api.CheckpointListener.RestoredEvent;
+import io.cairn.coordinate.EpochLog;
+import io.cairn.coordinate.EpochReport;
+import java.lang.System.Logger.Level;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * Says in the log {@code io.cairn} how epochs end. What all ranks know, rank 0 says; unless the
+ * user wants to hear all.
+ */
+final class EpochLogger implements EpochLog {
+
+  private static final System.Logger LOGGER = System.getLogger("io.cairn");
+
+  private final boolean speaks;
+  private final boolean informs;
+  private final int rank;
+
+  EpochLogger(LogLevel level, int rank) {
+    this.rank = rank;
+    speaks = rank == 0 || level == LogLevel.VERBOSE;
+    informs = speaks && level != LogLevel.QUIET;
+  }
+
+  @Override
+  public void settled(EpochReport report) {
+    if (!report.committed()) {
+      if (speaks) {
+        LOGGER.log(Level.WARNING, "epoch " + report.epoch() + " abandoned: " + report.reason());
+      }
+    } else if (informs) {
+      LOGGER.log(
+          Level.INFO,
+          String.format(
+              Locale.ROOT,
+              "epoch %d committed at safe point %d: paused %.1f ms, %,d bytes, durable after %.0f ms, %d late messages (%d drained)",
+              report.epoch(),
+              report.safePoint(),
+              report.pauseNanos() / 1e6,
+              report.bytes(),
+              report.durableNanos() / 1e6,
+              report.lateMessages(),
+              report.drainedMessages()));
+    }
+  }
+
+  @Override
+  public void warning(String text, Throwable cause) {
+    LOGGER.log(Level.WARNING, "rank " + rank + ": " + text, cause);
+  }
+
+  void restored(RestoredEvent event, long generation) {
+    if (informs) {
+      LOGGER.log(
+          Level.INFO,
+          "generation %d continues from epoch %d of generation %d, safe point %d, %d messages queued"
+              .formatted(
+                  generation,
+                  event.epoch(),
+                  event.generation(),
+                  event.safePoint(),
+                  event.queuedMessages()));
+    }
+  }
+
+  void fresh(long generation, Path directory) {
+    if (informs) {
+      LOGGER.log(Level.INFO, "generation %d starts afresh in %s".formatted(generation, directory));
+    }
+  }
+
+  /** Newer epochs were there and could not be used. */
+  void fallenBack(List<String> reasons) {
+    if (speaks) {
+      for (String reason : reasons) {
+        LOGGER.log(Level.WARNING, "not restored: " + reason);
+      }
+    }
+  }
+}
