@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.systemtests;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * The promise: a job that is killed, however often and whenever, comes back from its last committed
+ * epoch, and its answer is the same to the last bit.
+ */
+class KillsIT {
+
+  /** For each sample and number of ranks; {@code ./cairn test --long} asks for many more. */
+  private static final int KILLS = Integer.getInteger("systemtests.kills", 8);
+
+  private static final int SHARES = 3;
+
+  @RegisterExtension final Workbench bench = new Workbench();
+
+  @ParameterizedTest(name = "{0} on {1} ranks")
+  @CsvSource({
+    "HEAT2D,2,0", "HEAT2D,4,1", "HEAT2D,7,2",
+    "CG,2,1", "CG,4,2", "CG,7,0",
+    "PIPELINE,2,2", "PIPELINE,4,0", "PIPELINE,7,1"
+  })
+  void shouldComeBackFromTheLastCommittedEpochWithTheSameAnswer(Sample sample, int ranks, int share)
+      throws IOException {
+    SplittableRandom random = Seed.random(sample + " " + ranks);
+    List<Kill> plan = new ArrayList<>();
+    while (plan.size() < KILLS) {
+      plan.addAll(Kill.plan(random, ranks, Math.min(8, KILLS - plan.size()), share, SHARES));
+    }
+    new Story(sample, ranks, new ArrayDeque<>(plan)).run();
+  }
+
+  /** The jobs of one test: each launched again after every kill until it has finished. */
+  private final class Story {
+    private final Sample sample;
+    private final int ranks;
+    private final Deque<Kill> plan;
+    private final int wanted;
+    private final String reference;
+    private final StringBuilder log = new StringBuilder();
+    private int kills;
+    private int launches;
+    private long lateMessages;
+    private long queuedMessages;
+
+    Story(Sample sample, int ranks, Deque<Kill> plan) {
+      this.sample = sample;
+      this.ranks = ranks;
+      this.plan = plan;
+      this.wanted = plan.size();
+      this.reference = sample.reference(bench, ranks);
+    }
+
+    void run() throws IOException {
+      try {
+        while (!plan.isEmpty()) {
+          bench.newFolder();
+          runJob();
+        }
+      } catch (AssertionError e) {
+        throw new AssertionError(
+            "seed " + Seed.value() + ", " + kills + " kills:\n" + log + e.getMessage(), e);
+      }
+      System.out.printf(
+          "%s on %d ranks: %d kills, %d launches, %d late messages captured, %d restored%n%s",
+          sample, ranks, kills, launches, lateMessages, queuedMessages, log);
+      assertEquals(wanted, kills);
+      if (sample == Sample.PIPELINE) {
+        // It has messages in flight at each cut: else capture and replay were not tested.
+        assertTrue(lateMessages > 0, "no late message was captured");
+        assertTrue(queuedMessages > 0, "no message was restored");
+      }
+    }
+
+    private void runJob() {
+      JobFiles files = bench.files(sample.program());
+      boolean finished = false;
+      while (!finished) {
+        assertTrue(launches < 4 * wanted + 4, "no end after " + launches + " launches");
+        Optional<JobFiles.Epoch> expected = files.newestCommitted();
+        Kill kill = next(expected.isPresent());
+        MpiJob.Outcome outcome = launch(kill);
+        log.append("  ").append(kill).append(": exit code ").append(outcome.exitCode());
+        log.append(", from ").append(expected.map(this::name).orElse("the start"));
+        log.append(", newest ").append(files.newestCommitted().map(this::name).orElse("none"));
+        log.append('\n');
+        requireRestored(outcome, files, expected);
+        requireDurable(outcome, files);
+        count(outcome.events());
+        finished = outcome.succeeded();
+        if (finished) {
+          assertEquals(reference, outcome.only("result "), outcome::text);
+          if (kill != null) {
+            plan.addLast(kill); // it came too late; a job of its own, then
+          }
+        } else {
+          if (kill == null) {
+            throw outcome.failure("failed, and nobody killed it");
+          }
+          outcome.requireNo("the program failed");
+          outcome.requireNo("Exception");
+          kills++;
+        }
+      }
+    }
+
+    private Kill next(boolean committed) {
+      for (int i = plan.size(); i > 0; i--) {
+        Kill kill = plan.removeFirst();
+        if (kill.isPossible(committed)) {
+          return kill;
+        }
+        plan.addLast(kill);
+      }
+      return null;
+    }
+
+    private MpiJob.Outcome launch(Kill kill) {
+      launches++;
+      MpiJob.Builder launch = sample.checkpointed(bench, ranks);
+      if (kill == null) {
+        return launch.run();
+      }
+      kill.prepare(launch);
+      MpiJob job = launch.start();
+      kill.strike(job);
+      return job.finish();
+    }
+
+    /** Every rank that came so far has restored the same epoch: the last committed one. */
+    private void requireRestored(
+        MpiJob.Outcome outcome, JobFiles files, Optional<JobFiles.Epoch> expected) {
+      List<EventLog.Event> restored = outcome.events().of("restored");
+      for (EventLog.Event event : restored) {
+        if (expected.isEmpty()
+            || event.number("generation") != expected.get().generation()
+            || event.epoch() != expected.get().number()) {
+          throw outcome.failure("restored " + event + ", expected " + expected);
+        }
+      }
+      if (outcome.succeeded() && expected.isPresent() && restored.size() != ranks) {
+        throw outcome.failure(
+            "%d of %d ranks restored %s".formatted(restored.size(), ranks, name(expected.get())));
+      }
+    }
+
+    /** What a rank was told to be committed is there, and will be found. */
+    private void requireDurable(MpiJob.Outcome outcome, JobFiles files) {
+      long announced = outcome.events().newestCommitted();
+      long newest = files.newestCommitted().map(JobFiles.Epoch::number).orElse(0L);
+      if (announced > newest) {
+        throw outcome.failure(
+            "told a rank that epoch %d is committed, but the newest committed on disk is %d of %s"
+                .formatted(announced, newest, files.epochs()));
+      }
+    }
+
+    private void count(EventLog events) {
+      lateMessages += events.sum("committed", "late");
+      queuedMessages += events.sum("restored", "queued");
+    }
+
+    private String name(JobFiles.Epoch epoch) {
+      return "epoch " + epoch.generation() + "-" + epoch.number();
+    }
+  }
+}

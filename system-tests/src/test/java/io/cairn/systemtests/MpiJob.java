@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.systemtests;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+
+/** One real {@code mpirun} and its ranks. Every wait is bounded. */
+final class MpiJob {
+
+  /** Far more than anything here takes, even on a busy machine. */
+  static final int DEFAULT_TIMEOUT_SECONDS = 90;
+
+  /** How a launch is put together. */
+  static final class Builder {
+    private final Workbench workbench;
+    private final int ranks;
+    private final String program;
+    private final List<String> jvmOptions = new ArrayList<>();
+    private final List<String> arguments = new ArrayList<>();
+    private final Map<String, String> environment = new TreeMap<>();
+    private int timeoutSeconds = DEFAULT_TIMEOUT_SECONDS;
+
+    Builder(Workbench workbench, int ranks, String program) {
+      this.workbench = workbench;
+      this.ranks = ranks;
+      this.program = program;
+      // The ranks share few cores: what matters is a quick start.
+      jvm("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xmx192m", "-ea");
+    }
+
+    Builder jvm(String... options) {
+      jvmOptions.addAll(List.of(options));
+      return this;
+    }
+
+    /** A system property of the ranks. */
+    Builder property(String name, Object value) {
+      jvmOptions.add("-D" + name + "=" + value);
+      return this;
+    }
+
+    Builder arguments(Object... values) {
+      for (Object value : values) {
+        arguments.add(value.toString());
+      }
+      return this;
+    }
+
+    Builder environment(String name, String value) {
+      environment.put(name, value);
+      return this;
+    }
+
+    Builder timeoutSeconds(int seconds) {
+      timeoutSeconds = seconds;
+      return this;
+    }
+
+    /** Starts the job. */
+    MpiJob start() {
+      return new MpiJob(this);
+    }
+
+    /** Starts it, and waits for its end. */
+    Outcome run() {
+      return start().finish();
+    }
+
+    private List<String> command() {
+      List<String> command =
+          new ArrayList<>(List.of("setsid", "mpirun", "-n", Integer.toString(ranks)));
+      command.add(System.getProperty("java.home") + "/bin/java");
+      command.addAll(jvmOptions);
+      command.add("-cp");
+      command.add(classPath());
+      command.add(program);
+      command.addAll(arguments);
+      return command;
+    }
+
+    private static String classPath() {
+      // The runner's own class path is a jar that only it understands.
+      String real = System.getProperty("surefire.test.class.path");
+      String path = real != null ? real : System.getProperty("java.class.path");
+      return List.of(path.split(File.pathSeparator)).stream()
+          .filter(entry -> !entry.isEmpty())
+          .collect(Collectors.joining(File.pathSeparator));
+    }
+  }
+
+  /**
+   * What a job has left.
+   *
+   * @param exitCode mpirun's
+   * @param lines what it printed
+   */
+  record Outcome(String what, int exitCode, List<Output.Line> lines) {
+
+    /** The lines of one stream. */
+    List<String> out(boolean error) {
+      return lines.stream().filter(l -> l.error() == error).map(Output.Line::text).toList();
+    }
+
+    List<String> all() {
+      return lines.stream().map(Output.Line::text).toList();
+    }
+
+    boolean succeeded() {
+      return exitCode == 0;
+    }
+
+    /** Fails unless the job came to a good end. */
+    Outcome requireSuccess() {
+      if (exitCode != 0) {
+        throw failure("ended with exit code " + exitCode);
+      }
+      return this;
+    }
+
+    /** Fails unless the job ended with an error. */
+    Outcome requireFailure() {
+      if (exitCode == 0) {
+        throw failure("ended well, which it should not");
+      }
+      return this;
+    }
+
+    /** The only line that begins like this. */
+    String only(String beginning) {
+      List<String> found = all().stream().filter(l -> l.startsWith(beginning)).toList();
+      if (found.size() != 1) {
+        throw failure(
+            "printed %d lines that begin with '%s', expected 1".formatted(found.size(), beginning));
+      }
+      return found.get(0);
+    }
+
+    /** The first line that has all these parts. */
+    String line(String... parts) {
+      return find(parts)
+          .orElseThrow(() -> failure("printed no line with all of " + List.of(parts)));
+    }
+
+    /** Fails if a line has all these parts. */
+    Outcome requireNo(String... parts) {
+      find(parts)
+          .ifPresent(
+              line -> {
+                throw failure("printed a line it should not: " + line);
+              });
+      return this;
+    }
+
+    Optional<String> find(String... parts) {
+      return all().stream().filter(line -> has(line, parts)).findFirst();
+    }
+
+    EventLog events() {
+      return EventLog.of(all());
+    }
+
+    AssertionError failure(String problem) {
+      return new AssertionError(what + " " + problem + "; it printed:\n" + text());
+    }
+
+    String text() {
+      return lines.stream().map(Output.Line::toString).collect(Collectors.joining("\n"));
+    }
+
+    private static boolean has(String line, String... parts) {
+      for (String part : parts) {
+        if (!line.contains(part)) {
+          return false;
+        }
+      }
+      return true;
+    }
+  }
+
+  private final Workbench workbench;
+  private final String what;
+  private final int timeoutSeconds;
+  private final Process mpirun;
+  private final Output output = new Output();
+  private final String mark;
+
+  private MpiJob(Builder builder) {
+    workbench = builder.workbench;
+    timeoutSeconds = builder.timeoutSeconds;
+    what =
+        "%s %s on %d ranks"
+            .formatted(
+                builder.program.substring(builder.program.lastIndexOf('.') + 1),
+                String.join(" ", builder.arguments),
+                builder.ranks);
+    mark = workbench.newMark();
+    ProcessBuilder process = new ProcessBuilder(builder.command());
+    process.directory(workbench.folder().toFile());
+    Map<String, String> environment = process.environment();
+    environment.keySet().removeIf(name -> name.startsWith("CAIRN_"));
+    environment.put(Processes.MARK, mark);
+    workbench.mpiEnvironment(environment);
+    environment.putAll(builder.environment);
+    try {
+      mpirun = process.start();
+      mpirun.getOutputStream().close();
+    } catch (IOException e) {
+      throw new AssertionError("can't start mpirun", e);
+    }
+    output.follow(mpirun.getInputStream(), false);
+    output.follow(mpirun.getErrorStream(), true);
+    workbench.started(this);
+  }
+
+  /** The job's working directory. */
+  Path folder() {
+    return workbench.folder();
+  }
+
+  /** Waits for a line that contains all these parts. */
+  Output.Line awaitLine(String... parts) {
+    return awaitLines(1, parts);
+  }
+
+  /** Waits for the n-th line that contains all these parts. */
+  Output.Line awaitLines(int count, String... parts) {
+    return within(
+        "a line with " + List.of(parts),
+        () -> output.await(all(parts), count, timeoutSeconds * 1_000L));
+  }
+
+  /** Waits for the n-th such line, or the job's end; empty if that came first. */
+  Optional<Output.Line> awaitLinesOrEnd(int count, String... parts) {
+    try {
+      return output.await(all(parts), count, timeoutSeconds * 1_000L);
+    } catch (InterruptedException e) {
+      throw interrupted(e);
+    }
+  }
+
+  /** Sleeps, but no longer than the job lives. Returns whether it still lives. */
+  boolean livesFor(long millis) {
+    try {
+      return !mpirun.waitFor(millis, TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      throw interrupted(e);
+    }
+  }
+
+  private interface Wait<T> {
+    T get() throws InterruptedException;
+  }
+
+  private static Predicate<String> all(String... parts) {
+    return line -> {
+      for (String part : parts) {
+        if (!line.contains(part)) {
+          return false;
+        }
+      }
+      return true;
+    };
+  }
+
+  /** Waits for mpirun's end and what it printed; a job that hangs is shown and killed. */
+  Outcome finish() {
+    try {
+      if (!mpirun.waitFor(timeoutSeconds, TimeUnit.SECONDS)) {
+        throw hangs("did not end within " + timeoutSeconds + " s");
+      }
+      awaitNoRanks();
+      if (!output.awaitEnd(TimeUnit.SECONDS.toMillis(timeoutSeconds))) {
+        throw hangs("keeps its output open after mpirun's end");
+      }
+      return new Outcome(what, mpirun.exitValue(), output.lines());
+    } catch (InterruptedException e) {
+      throw interrupted(e);
+    }
+  }
+
+  /** Ranks may outlive mpirun by a moment when it was killed; not longer. */
+  private void awaitNoRanks() throws InterruptedException {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(timeoutSeconds);
+    while (!Processes.withMark(mark).isEmpty()) {
+      if (System.nanoTime() > deadline) {
+        throw hangs("has processes left after mpirun's end");
+      }
+      Thread.sleep(10);
+    }
+  }
+
+  /** Its ranks that are alive, in order. */
+  List<Processes.Marked> ranks() {
+    return Processes.withMark(mark).stream()
+        .filter(Processes.Marked::isRank)
+        .sorted(Comparator.comparingInt(Processes.Marked::rank))
+        .toList();
+  }
+
+  /** SIGKILL for one rank; false if it isn't alive (yet, or any more). */
+  boolean kill(int rank) {
+    for (Processes.Marked process : Processes.withMark(mark)) {
+      if (process.rank() == rank) {
+        process.kill();
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** SIGKILL for mpirun and all ranks, as a power cut would. False if nothing was alive. */
+  boolean killAll() {
+    boolean any = false;
+    // mpirun first: it would have the time to say goodbye to the ranks.
+    if (mpirun.isAlive()) {
+      mpirun.destroyForcibly();
+      any = true;
+    }
+    for (List<Processes.Marked> left = Processes.withMark(mark);
+        !left.isEmpty();
+        left = Processes.withMark(mark)) {
+      left.forEach(Processes.Marked::kill);
+      any = true;
+    }
+    return any;
+  }
+
+  List<Processes.Marked> processes() {
+    return Processes.withMark(mark);
+  }
+
+  /** What it has printed so far. */
+  List<String> printed() {
+    return output.lines().stream().map(Output.Line::text).toList();
+  }
+
+  private Output.Line within(String wanted, Wait<Optional<Output.Line>> wait) {
+    try {
+      return wait.get()
+          .orElseThrow(
+              () -> mpirun.isAlive() ? hangs("has not printed " + wanted) : ended(wanted));
+    } catch (InterruptedException e) {
+      throw interrupted(e);
+    }
+  }
+
+  private AssertionError ended(String wanted) {
+    return new Outcome(what, finish().exitCode(), output.lines())
+        .failure("ended without " + wanted);
+  }
+
+  /** Shows where every thread of every rank stands, then kills them. */
+  private AssertionError hangs(String problem) {
+    String threads =
+        Processes.withMark(mark).stream()
+            .map(Processes::threads)
+            .collect(Collectors.joining("\n"));
+    killAll();
+    return new AssertionError(
+        what
+            + " "
+            + problem
+            + "; it printed:\n"
+            + output.lines().stream().map(Output.Line::toString).collect(Collectors.joining("\n"))
+            + "\n"
+            + threads);
+  }
+
+  private AssertionError interrupted(InterruptedException e) {
+    killAll();
+    Thread.currentThread().interrupt();
+    return new AssertionError("interrupted", e);
+  }
+}

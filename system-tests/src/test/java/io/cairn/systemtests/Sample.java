@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.systemtests;
+
+import io.cairn.samples.ConjugateGradient;
+import io.cairn.samples.Heat2d;
+import io.cairn.samples.Pipeline;
+import java.util.List;
+
+/** The samples, in sizes that last for some twenty epochs and little longer. */
+enum Sample {
+  HEAT2D(Heat2d.class, "--nx", "512", "--ny", "384", "--steps", "400"),
+  CG(ConjugateGradient.class, "--poisson", "160", "--iterations", "400", "--tolerance", "1e-30"),
+  PIPELINE(Pipeline.class, "--steps", "400", "--doubles", "512");
+
+  /** Safe points from one epoch to the next. */
+  static final int EVERY = 20;
+
+  private static final int STEP_MILLIS = 2;
+
+  private final Class<?> program;
+  private final List<String> arguments;
+
+  Sample(Class<?> program, String... arguments) {
+    this.program = program;
+    this.arguments = List.of(arguments);
+  }
+
+  Class<?> program() {
+    return program;
+  }
+
+  /** The answer of a run that nothing interrupts, and that Cairn has no part in. */
+  String reference(Workbench bench, int ranks) {
+    return bench
+        .job(ranks, program)
+        .property("cairn.enabled", false)
+        .arguments(arguments.toArray())
+        .run()
+        .requireSuccess()
+        .only("result ");
+  }
+
+  /** The same computation, slower, with many epochs, and telling of each. */
+  MpiJob.Builder checkpointed(Workbench bench, int ranks) {
+    return bench
+        .job(ranks, program)
+        .property("cairn.every", EVERY)
+        .property("cairn.drain.deadline", "50ms")
+        .arguments(arguments.toArray())
+        .arguments("--step-millis", STEP_MILLIS, "--events", 1);
+  }
+}

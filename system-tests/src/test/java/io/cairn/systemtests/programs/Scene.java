@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.systemtests.programs;
+
+import io.cairn.Cairn;
+import io.cairn.api.CheckpointListener;
+import io.cairn.samples.EventLines;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.TreeMap;
+import mpi.MPI;
+import mpi.MPIException;
+
+/** What the programs have in common. */
+final class Scene {
+
+  /** {@code RANK:N}: this rank halts when it is told of the N-th commit. */
+  private static final String HALT = "systemtests.halt";
+
+  private Scene() {}
+
+  /** Tells of epochs, and halts where the test wants it. */
+  static void watch(Cairn cairn) throws MPIException {
+    int rank = MPI.COMM_WORLD.getRank();
+    cairn.addListener(new EventLines(rank));
+    String halt = System.getProperty(HALT);
+    if (halt != null && halt.startsWith(rank + ":")) {
+      cairn.addListener(new Halt(Integer.parseInt(halt.substring(halt.indexOf(':') + 1))));
+    }
+  }
+
+  private static final class Halt implements CheckpointListener {
+    private int left;
+
+    Halt(int commits) {
+      left = commits;
+    }
+
+    @Override
+    public void committed(CommittedEvent event) {
+      if (--left == 0) {
+        Runtime.getRuntime().halt(137);
+      }
+    }
+  }
+
+  /** Arguments of the form {@code name=number}. */
+  static Map<String, Long> numbers(String[] args, String... defaults) {
+    Map<String, Long> numbers = new TreeMap<>();
+    for (String[] all : Arrays.asList(defaults, args)) {
+      for (String argument : all) {
+        int equals = argument.indexOf('=');
+        numbers.put(
+            argument.substring(0, equals), Long.parseLong(argument.substring(equals + 1)));
+      }
+    }
+    return numbers;
+  }
+
+  /** Sums up over all ranks, and prints on rank 0. */
+  static void result(long digest) throws MPIException {
+    long[] sum = {digest};
+    MPI.COMM_WORLD.allReduce(sum, 1, MPI.LONG, MPI.SUM);
+    say(0, "result " + Long.toHexString(sum[0]));
+  }
+
+  /** A line of one rank, in one piece. */
+  static void say(int rank, String line) throws MPIException {
+    if (MPI.COMM_WORLD.getRank() == rank) {
+      System.out.print(line + "\n");
+      System.out.flush();
+    }
+  }
+
+  /** Mixes a value into a digest whose order matters. */
+  static long mix(long digest, long value) {
+    long z = (digest ^ value) * 0xBF58476D1CE4E5B9L + 0x9E3779B97F4A7C15L;
+    return z ^ (z >>> 29);
+  }
+}
