@@ -24,13 +24,12 @@ public final class ConjugateGradient {
   private static final String USAGE =
       """
       usage: ConjugateGradient (--matrix FILE | --poisson N) [--iterations N] [--tolerance X]
-                               [--step-millis N] [--progress N]
+                               [--step-millis N] [--progress N] [--events 1]
         --matrix        Matrix Market file, coordinate real symmetric or general, positive definite
         --poisson       the five-point Laplacian on an N x N grid instead (64)
         --iterations    at most so many iterations (1000)
-        --tolerance     ends when the residual has fallen by this factor (1e-10)
-        --step-millis   sleep in each iteration (0)
-        --progress      a line on standard error every N iterations (none)""";
+        --tolerance     ends when the residual has fallen by this factor (1e-10)"""
+          + Steps.USAGE;
 
   /** What the recurrence carries from one iteration to the next, besides its vectors. */
   private static final class Recurrence implements BytesMarshallable {
@@ -70,13 +69,13 @@ public final class ConjugateGradient {
   public static void main(String[] args) {
     try {
       List<String> names =
-          List.of("matrix", "poisson", "iterations", "tolerance", "step-millis", "progress");
+          List.of(
+              "matrix", "poisson", "iterations", "tolerance", "step-millis", "progress", "events");
       Arguments arguments = new Arguments(USAGE, names, args);
       int poisson = arguments.integer("poisson", 64, 1);
       int iterations = arguments.integer("iterations", 1_000, 1);
       double tolerance = arguments.real("tolerance", 1e-10);
-      int stepMillis = arguments.integer("step-millis", 0, 0);
-      int progress = arguments.integer("progress", 0, 0);
+      Steps pace = new Steps("cg", arguments);
       if (poisson > 32_767) {
         throw arguments.wrong("--poisson " + poisson + ": at most 32767");
       }
@@ -89,7 +88,6 @@ public final class ConjugateGradient {
           cairn -> {
             ConjugateGradient solver = new ConjugateGradient();
             SparseRows matrix = file == null ? solver.poisson(poisson) : solver.read(Path.of(file));
-            Steps pace = new Steps("cg", solver.rank, stepMillis, progress);
             solver.solve(cairn, matrix, iterations, tolerance, pace);
           });
     } catch (IllegalArgumentException e) {
@@ -120,6 +118,7 @@ public final class ConjugateGradient {
   private void solve(
       Cairn cairn, SparseRows matrix, int maxIterations, double tolerance, Steps pace)
       throws MPIException, InterruptedException {
+    pace.begin(cairn);
     int rows = matrix.rows();
     Neighbours neighbours = new Neighbours(comm, matrix);
     double[] product = new double[rows];

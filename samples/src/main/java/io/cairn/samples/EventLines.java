@@ -22,54 +22,58 @@ public final class EventLines implements CheckpointListener {
 
   @Override
   public void beforeCut(CutEvent event) {
-    print("cut rank=%d epoch=%d safepoint=%d", rank, event.epoch(), event.safePoint());
+    print("cut rank=%d epoch=%d safepoint=%d".formatted(rank, event.epoch(), event.safePoint()));
   }
 
   @Override
   public void captured(CapturedEvent event) {
     print(
-        "captured rank=%d epoch=%d safepoint=%d pauseMicros=%d bytes=%d",
-        rank,
-        event.epoch(),
-        event.safePoint(),
-        TimeUnit.NANOSECONDS.toMicros(event.pauseNanos()),
-        event.capturedBytes());
+        "captured rank=%d epoch=%d safepoint=%d pauseMicros=%d"
+            .formatted(
+                rank,
+                event.epoch(),
+                event.safePoint(),
+                TimeUnit.NANOSECONDS.toMicros(event.pauseNanos())));
   }
 
   @Override
   public void committed(CommittedEvent event) {
     print(
-        "committed rank=%d epoch=%d safepoint=%d bytes=%d late=%d durableMicros=%d",
-        rank,
-        event.epoch(),
-        event.safePoint(),
-        event.imageBytes(),
-        event.lateMessages(),
-        TimeUnit.NANOSECONDS.toMicros(event.durableNanos()));
+        "committed rank=%d epoch=%d safepoint=%d pauseMicros=%d bytes=%d late=%d drained=%d durableMicros=%d"
+            .formatted(
+                rank,
+                event.epoch(),
+                event.safePoint(),
+                TimeUnit.NANOSECONDS.toMicros(event.pauseNanos()),
+                event.imageBytes(),
+                event.lateMessages(),
+                event.drainedMessages(),
+                TimeUnit.NANOSECONDS.toMicros(event.durableNanos())));
   }
 
   @Override
   public void abandoned(AbandonedEvent event) {
     print(
-        "abandoned rank=%d epoch=%d reason=%s",
-        rank, event.epoch(), event.reason().replace('\n', ' '));
+        "abandoned rank=%d epoch=%d reason=%s"
+            .formatted(rank, event.epoch(), event.reason().replace('\n', ' ')));
   }
 
   @Override
   public void restored(RestoredEvent event) {
     print(
-        "restored rank=%d generation=%d epoch=%d safepoint=%d bytes=%d queued=%d",
-        rank,
-        event.generation(),
-        event.epoch(),
-        event.safePoint(),
-        event.restoredBytes(),
-        event.queuedMessages());
+        "restored rank=%d generation=%d epoch=%d safepoint=%d bytes=%d queued=%d"
+            .formatted(
+                rank,
+                event.generation(),
+                event.epoch(),
+                event.safePoint(),
+                event.restoredBytes(),
+                event.queuedMessages()));
   }
 
   /** In one piece, so that the lines of several ranks don't mix. */
-  private static void print(String format, Object... values) {
-    System.err.print("event " + String.format(format, values) + "\n");
+  private static void print(String line) {
+    System.err.print("event " + line + "\n");
     System.err.flush();
   }
 }

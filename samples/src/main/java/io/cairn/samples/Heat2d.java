@@ -21,11 +21,10 @@ public final class Heat2d {
 
   private static final String USAGE =
       """
-      usage: Heat2d [--nx N] [--ny N] [--steps N] [--step-millis N] [--progress N]
+      usage: Heat2d [--nx N] [--ny N] [--steps N] [--step-millis N] [--progress N] [--events 1]
         --nx, --ny      columns and rows of the plate (256, 256)
-        --steps         steps (200)
-        --step-millis   sleep in each step (0)
-        --progress      a line on standard error every N steps (none)""";
+        --steps         steps (200)"""
+          + Steps.USAGE;
 
   private static final int UP = 1;
   private static final int DOWN = 2;
@@ -42,13 +41,13 @@ public final class Heat2d {
   private final int rows;
   private final Steps pace;
 
-  private Heat2d(int nx, int ny, int steps, int stepMillis, int progress) throws MPIException {
+  private Heat2d(int nx, int ny, int steps, Steps pace) throws MPIException {
     this.nx = nx;
     this.ny = ny;
     this.steps = steps;
     this.firstRow = (int) ((long) ny * rank / size);
     this.rows = (int) ((long) ny * (rank + 1) / size) - firstRow;
-    this.pace = new Steps("heat2d", rank, stepMillis, progress);
+    this.pace = pace;
     if (ny < size) {
       throw new IllegalArgumentException(
           "--ny %d is fewer rows than the %d ranks".formatted(ny, size));
@@ -58,21 +57,20 @@ public final class Heat2d {
   /** See the class, or run it with {@code --help x}. */
   public static void main(String[] args) {
     try {
-      List<String> names = List.of("nx", "ny", "steps", "step-millis", "progress");
+      List<String> names = List.of("nx", "ny", "steps", "step-millis", "progress", "events");
       Arguments arguments = new Arguments(USAGE, names, args);
       int nx = arguments.integer("nx", 256, 3);
       int ny = arguments.integer("ny", 256, 3);
       int steps = arguments.integer("steps", 200, 1);
-      int stepMillis = arguments.integer("step-millis", 0, 0);
-      int progress = arguments.integer("progress", 0, 0);
-      Cairn.run(
-          args, cairn -> new Heat2d(nx, ny, steps, stepMillis, progress).solve(cairn)); // cairn
+      Steps pace = new Steps("heat2d", arguments);
+      Cairn.run(args, cairn -> new Heat2d(nx, ny, steps, pace).solve(cairn)); // cairn
     } catch (IllegalArgumentException e) {
       Arguments.refuse(e);
     }
   }
 
   private void solve(Cairn cairn) throws MPIException, InterruptedException {
+    pace.begin(cairn);
     // This rank's rows, and a halo row above and below; twice, because a step reads one and writes
     // the other.
     long gridBytes = (rows + 2L) * nx * Double.BYTES;

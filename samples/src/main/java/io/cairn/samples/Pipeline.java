@@ -39,18 +39,16 @@ public final class Pipeline {
   private static final String USAGE =
       """
       usage: Pipeline [--steps N] [--window N] [--doubles N] [--delay N] [--step-millis N]
-                      [--progress N]
+                      [--progress N] [--events 1]
         --steps         steps (200)
         --window        blocks sent to each neighbour in each step, each with a tag of its own (4)
         --doubles       length of a block and of a letter (64)
-        --delay         steps that a letter is under way (3)
-        --step-millis   sleep in each step (0)
-        --progress      a line on standard error every N steps (none)""";
+        --delay         steps that a letter is under way (3)"""
+          + Steps.USAGE;
 
   private static final int LETTER_TAGS = 5;
 
-  private record Settings(
-      int steps, int window, int doubles, int delay, int stepMillis, int progress) {}
+  private record Settings(int steps, int window, int doubles, int delay) {}
 
   /** Counters and sums: what a rank must know to go on from a safe point. */
   private static final class Progress implements BytesMarshallable {
@@ -101,9 +99,9 @@ public final class Pipeline {
   private double[] aside;
   private boolean[] arrived;
 
-  private Pipeline(Settings settings) throws MPIException {
+  private Pipeline(Settings settings, Steps pace) throws MPIException {
     this.settings = settings;
-    this.pace = new Steps("pipeline", rank, settings.stepMillis, settings.progress);
+    this.pace = pace;
     this.reports = MPI.COMM_WORLD.dup();
     this.letters = MPI.COMM_WORLD.dup();
     this.blocks = 2 * settings.window;
@@ -117,23 +115,23 @@ public final class Pipeline {
   public static void main(String[] args) {
     try {
       List<String> names =
-          List.of("steps", "window", "doubles", "delay", "step-millis", "progress");
+          List.of("steps", "window", "doubles", "delay", "step-millis", "progress", "events");
       Arguments arguments = new Arguments(USAGE, names, args);
       Settings settings =
           new Settings(
               arguments.integer("steps", 200, 1),
               arguments.integer("window", 4, 1),
               arguments.integer("doubles", 64, 1),
-              arguments.integer("delay", 3, 1),
-              arguments.integer("step-millis", 0, 0),
-              arguments.integer("progress", 0, 0));
-      Cairn.run(args, cairn -> new Pipeline(settings).run(cairn)); // cairn
+              arguments.integer("delay", 3, 1));
+      Steps pace = new Steps("pipeline", arguments);
+      Cairn.run(args, cairn -> new Pipeline(settings, pace).run(cairn)); // cairn
     } catch (IllegalArgumentException e) {
       Arguments.refuse(e);
     }
   }
 
   private void run(Cairn cairn) throws MPIException, InterruptedException {
+    pace.begin(cairn);
     state = cairn.state("progress", new Progress()); // cairn
     field = cairn.array("field", new double[blocks * settings.doubles]); // cairn
     // Blocks put aside until their turn, those of even steps and those of odd steps.

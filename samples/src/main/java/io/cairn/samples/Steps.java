@@ -1,23 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.samples;
 
+import io.cairn.Cairn;
 import java.util.Locale;
+import mpi.MPI;
+import mpi.MPIException;
 
 /**
- * The pace of a sample, and what it says on the way: nothing, unless asked by {@code --progress N}.
+ * The pace of a sample, and what it says on the way: nothing, unless asked by {@code --progress N}
+ * or {@code --events 1}.
  */
 final class Steps {
 
+  /** What to say of the arguments that are read here. */
+  static final String USAGE =
+      """
+
+        --step-millis   sleep in each step (0)
+        --progress      a line on standard error every N steps (none)
+        --events        1: a line on standard error for whatever becomes of an epoch, on each rank""";
+
   private final String program;
-  private final int rank;
   private final int stepMillis;
   private final int progressEvery;
+  private final boolean events;
+  private int rank;
 
-  Steps(String program, int rank, int stepMillis, int progressEvery) {
+  Steps(String program, Arguments arguments) {
     this.program = program;
-    this.rank = rank;
-    this.stepMillis = stepMillis;
-    this.progressEvery = progressEvery;
+    this.stepMillis = arguments.integer("step-millis", 0, 0);
+    this.progressEvery = arguments.integer("progress", 0, 0);
+    this.events = arguments.integer("events", 0, 0) > 0;
+  }
+
+  /** To be called when MPI is there. */
+  void begin(Cairn cairn) throws MPIException {
+    rank = MPI.COMM_WORLD.getRank();
+    if (events) {
+      cairn.addListener(new EventLines(rank));
+    }
   }
 
   /** Makes the step last longer, as a larger problem would. */

@@ -25,8 +25,7 @@ record JobFiles(Path folder) {
    * @param committed whether its record is published
    * @param pendingRecord whether its record is written but not published
    */
-  record Epoch(
-      long generation, long number, boolean committed, boolean pendingRecord, Path folder)
+  record Epoch(long generation, long number, boolean committed, boolean pendingRecord, Path folder)
       implements Comparable<Epoch> {
 
     Path image(int rank) {

@@ -347,8 +347,7 @@ final class MpiJob {
   private Output.Line within(String wanted, Wait<Optional<Output.Line>> wait) {
     try {
       return wait.get()
-          .orElseThrow(
-              () -> mpirun.isAlive() ? hangs("has not printed " + wanted) : ended(wanted));
+          .orElseThrow(() -> mpirun.isAlive() ? hangs("has not printed " + wanted) : ended(wanted));
     } catch (InterruptedException e) {
       throw interrupted(e);
     }
@@ -362,9 +361,7 @@ final class MpiJob {
   /** Shows where every thread of every rank stands, then kills them. */
   private AssertionError hangs(String problem) {
     String threads =
-        Processes.withMark(mark).stream()
-            .map(Processes::threads)
-            .collect(Collectors.joining("\n"));
+        Processes.withMark(mark).stream().map(Processes::threads).collect(Collectors.joining("\n"));
     killAll();
     return new AssertionError(
         what

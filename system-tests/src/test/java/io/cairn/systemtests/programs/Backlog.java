@@ -82,7 +82,8 @@ public final class Backlog {
       status = MPI.COMM_WORLD.recv(buffer, LENGTH, MPI.LONG, source, MPI.ANY_TAG);
     } else if (form == 2) {
       status = MPI.COMM_WORLD.probe(source, MPI.ANY_TAG);
-      require(status.getCount(MPI.LONG) == LENGTH, step, "probe counts " + status.getCount(MPI.LONG));
+      require(
+          status.getCount(MPI.LONG) == LENGTH, step, "probe counts " + status.getCount(MPI.LONG));
       MPI.COMM_WORLD.recv(buffer, LENGTH, MPI.LONG, status.getSource(), status.getTag());
     } else if (form == 3) {
       do {

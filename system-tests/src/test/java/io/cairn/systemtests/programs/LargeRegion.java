@@ -51,7 +51,8 @@ public final class LargeRegion {
     }
     long found = bytes.readLong(at);
     if (found != expected && !(expected == 0 && at == bytes.capacity() - Long.BYTES)) {
-      throw new IllegalStateException("at %,d: found %x, expected %x".formatted(at, found, expected));
+      throw new IllegalStateException(
+          "at %,d: found %x, expected %x".formatted(at, found, expected));
     }
   }
 }

@@ -49,8 +49,7 @@ final class Scene {
     for (String[] all : Arrays.asList(defaults, args)) {
       for (String argument : all) {
         int equals = argument.indexOf('=');
-        numbers.put(
-            argument.substring(0, equals), Long.parseLong(argument.substring(equals + 1)));
+        numbers.put(argument.substring(0, equals), Long.parseLong(argument.substring(equals + 1)));
       }
     }
     return numbers;
