@@ -4,7 +4,6 @@ package io.cairn.systemtests;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -34,8 +33,7 @@ class KillsIT {
     "CG,2,1", "CG,4,2", "CG,7,0",
     "PIPELINE,2,2", "PIPELINE,4,0", "PIPELINE,7,1"
   })
-  void shouldComeBackFromTheLastCommittedEpochWithTheSameAnswer(Sample sample, int ranks, int share)
-      throws IOException {
+  void shouldComeBackFromTheLastCommittedEpochWithTheSameAnswer(Sample sample, int ranks, int share) {
     SplittableRandom random = Seed.random(sample + " " + ranks);
     List<Kill> plan = new ArrayList<>();
     while (plan.size() < KILLS) {
@@ -65,10 +63,10 @@ class KillsIT {
       this.reference = sample.reference(bench, ranks);
     }
 
-    void run() throws IOException {
+    void run() {
       try {
         while (!plan.isEmpty()) {
-          bench.newFolder();
+          bench.emptyFolder();
           runJob();
         }
       } catch (AssertionError e) {

@@ -81,10 +81,18 @@ final class Workbench implements BeforeEachCallback, AfterEachCallback {
     return base.resolve("work" + folders);
   }
 
-  /** From now on launches run in another, empty folder. */
-  Path newFolder() throws IOException {
+  private void newFolder() throws IOException {
     folders++;
-    return Files.createDirectory(folder());
+    Files.createDirectory(folder());
+  }
+
+  /** From now on launches run in another, empty folder. */
+  void emptyFolder() {
+    try {
+      newFolder();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** The files of a job that runs in the current folder and has the default options. */

@@ -16,7 +16,8 @@ import mpi.Win;
  */
 public final class Vetoes {
 
-  private static final int OPEN = 150;
+  /** Safe points with it open. */
+  public static final int OPEN = 150;
   private static final int CLOSED = 300;
   private static final int TAG = 9;
 

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.systemtests;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cairn.systemtests.programs.Backlog;
+import io.cairn.systemtests.programs.Communicators;
+import io.cairn.systemtests.programs.Posted;
+import io.cairn.systemtests.programs.Wildcards;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/**
+ * Messages in flight at the cut: captured, restored, and received in every way as if nothing had
+ * happened. Each test proves that there were some.
+ */
+class ChannelStateIT {
+
+  private static final int EVERY = 9;
+
+  @RegisterExtension final Workbench bench = new Workbench();
+
+  /** Drained at once, late over several cuts, and over two restores. */
+  @Test
+  void shouldServeMessagesThatNobodyTookForLong() {
+    requireSameAfterHalts(3, Backlog.class, "1ms", true);
+  }
+
+  /** The same, but left to the application for longer than it needs. */
+  @Test
+  void shouldServeMessagesThatWereRecordedWhenTheApplicationTookThem() {
+    requireSameAfterHalts(3, Backlog.class, "30s", false);
+  }
+
+  @Test
+  void shouldServeWildcardReceivesInTheOrderOfSending() {
+    requireSameAfterHalts(4, Wildcards.class, "1ms", true);
+  }
+
+  @Test
+  void shouldServeReceivesThatWerePostedBeforeTheCut() {
+    requireSameAfterHalts(3, Posted.class, "1ms", false);
+  }
+
+  @Test
+  void shouldServeMessagesInTheProgramsOwnCommunicators() {
+    requireSameAfterHalts(5, Communicators.class, "1ms", false);
+  }
+
+  private void requireSameAfterHalts(
+      int ranks, Class<?> program, String drainDeadline, boolean drained) {
+    String reference =
+        bench
+            .job(ranks, program)
+            .property("cairn.enabled", false)
+            .arguments("millis=0")
+            .run()
+            .requireSuccess()
+            .only("result ");
+
+    // Killed after its third commit, restored, killed after its second, restored again.
+    MpiJob.Outcome first =
+        launch(ranks, program, drainDeadline)
+            .property("systemtests.halt", "1:3")
+            .run()
+            .requireFailure();
+    MpiJob.Outcome second =
+        launch(ranks, program, drainDeadline)
+            .property("systemtests.halt", "0:2")
+            .run()
+            .requireFailure();
+    MpiJob.Outcome third = launch(ranks, program, drainDeadline).run().requireSuccess();
+
+    assertEquals(reference, third.only("result "), third::text);
+    for (MpiJob.Outcome outcome : new MpiJob.Outcome[] {first, second}) {
+      assertTrue(
+          outcome.events().sum("committed", "late") > 0,
+          () -> "no late message was captured\n" + outcome.text());
+      if (drained) {
+        assertTrue(
+            outcome.events().sum("committed", "drained") > 0,
+            () -> "no message was drained\n" + outcome.text());
+      }
+    }
+    for (MpiJob.Outcome outcome : new MpiJob.Outcome[] {second, third}) {
+      assertEquals(ranks, outcome.events().of("restored").size(), outcome::text);
+      assertTrue(
+          outcome.events().sum("restored", "queued") > 0,
+          () -> "no message was restored\n" + outcome.text());
+    }
+  }
+
+  private MpiJob.Builder launch(int ranks, Class<?> program, String drainDeadline) {
+    return bench
+        .job(ranks, program)
+        .property("cairn.every", EVERY)
+        .property("cairn.drain.deadline", drainDeadline)
+        .arguments("millis=3");
+  }
+}

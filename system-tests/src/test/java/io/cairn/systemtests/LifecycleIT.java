@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.systemtests;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cairn.systemtests.programs.Attached;
+import io.cairn.systemtests.programs.LargeRegion;
+import io.cairn.systemtests.programs.Ring;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** When epochs are begun, what the listener is told, and who may launch a job. */
+class LifecycleIT {
+
+  @RegisterExtension final Workbench bench = new Workbench();
+
+  @Test
+  void shouldTellEveryRankOfEveryEpochInOrder() {
+    MpiJob.Outcome outcome =
+        bench
+            .job(3, Ring.class)
+            .property("cairn.every", 20)
+            .arguments("steps=200", "millis=2")
+            .run()
+            .requireSuccess();
+
+    EventLog events = outcome.events();
+    Set<Long> committed =
+        events.of("committed").stream().map(EventLog.Event::epoch).collect(Collectors.toSet());
+    assertTrue(committed.size() >= 2, outcome::text);
+    for (int rank = 0; rank < 3; rank++) {
+      long last = 0;
+      List<EventLog.Event> own = events.ofRank(rank);
+      assertEquals(0, own.size() % 3, outcome::text);
+      for (int i = 0; i < own.size(); i += 3) {
+        assertEquals("cut", own.get(i).kind(), outcome::text);
+        assertEquals("captured", own.get(i + 1).kind(), outcome::text);
+        assertEquals("committed", own.get(i + 2).kind(), outcome::text);
+        long epoch = own.get(i).epoch();
+        assertTrue(epoch > last, outcome::text);
+        assertEquals(epoch, own.get(i + 1).epoch(), outcome::text);
+        assertEquals(epoch, own.get(i + 2).epoch(), outcome::text);
+        assertEquals(
+            own.get(i).number("safepoint"), own.get(i + 2).number("safepoint"), outcome::text);
+        last = epoch;
+      }
+    }
+    // All ranks cut at the same safe point.
+    for (long epoch : committed) {
+      assertEquals(
+          1,
+          events.of("cut").stream()
+              .filter(e -> e.epoch() == epoch)
+              .map(e -> e.number("safepoint"))
+              .distinct()
+              .count(),
+          outcome::text);
+    }
+  }
+
+  @Test
+  void shouldCommitWhenTheProgramAsks() {
+    MpiJob.Outcome outcome =
+        bench
+            .job(2, Ring.class)
+            .arguments("steps=300", "millis=2", "request=20", "rank=1")
+            .run()
+            .requireSuccess();
+
+    List<EventLog.Event> committed = outcome.events().of("committed");
+    assertEquals(2, committed.size(), outcome::text); // one epoch, on two ranks
+    assertTrue(committed.get(0).number("safepoint") > 20, outcome::text);
+  }
+
+  @Test
+  void shouldCommitWhenAnOperatorAsksThroughTheRequestFile() throws IOException {
+    MpiJob job = bench.job(2, Ring.class).arguments("steps=100000000", "millis=1").start();
+    job.awaitLine("rank 1 begins");
+    Path request = bench.files(Ring.class).folder().resolve("request");
+    Files.createFile(request);
+    job.awaitLine("event committed rank=0 ");
+    assertTrue(Files.notExists(request), "the request is still there");
+    Files.createFile(request);
+    job.awaitLines(2, "event committed rank=0 ");
+    job.killAll();
+    assertEquals(
+        2, job.finish().events().of("committed").stream().mapToLong(e -> e.epoch()).max().orElse(0));
+  }
+
+  @Test
+  void shouldCommitInIntervals() {
+    MpiJob job =
+        bench
+            .job(2, Ring.class)
+            .property("cairn.interval", "100ms")
+            .arguments("steps=100000000", "millis=1")
+            .start();
+    job.awaitLines(4, "event committed rank=1 ");
+    job.killAll();
+    job.finish();
+  }
+
+  @Test
+  void shouldServeAProgramThatInitialisesMpiItself() {
+    MpiJob.Outcome whole =
+        bench
+            .job(2, Attached.class)
+            .property("cairn.enabled", false)
+            .run()
+            .requireSuccess();
+    MpiJob.Outcome killed =
+        bench
+            .job(2, Attached.class)
+            .property("cairn.every", 15)
+            .property("systemtests.halt", "1:2")
+            .run()
+            .requireFailure();
+    MpiJob.Outcome restarted =
+        bench.job(2, Attached.class).property("cairn.every", 15).run().requireSuccess();
+
+    assertTrue(killed.events().newestCommitted() > 0, killed::text);
+    assertEquals(2, restarted.events().of("restored").size(), restarted::text);
+    assertEquals(whole.only("result "), restarted.only("result "));
+  }
+
+  @Test
+  void shouldRefuseASecondLaunchOfALiveJob() {
+    MpiJob first =
+        bench
+            .job(2, Ring.class)
+            .property("cairn.every", 20)
+            .arguments("steps=1000000", "millis=1")
+            .start();
+    first.awaitLine("event committed rank=0 ");
+    long pid = first.ranks().get(0).pid();
+
+    MpiJob.Outcome second =
+        bench
+            .job(2, Ring.class)
+            .property("cairn.lock.wait", "300ms")
+            .run()
+            .requireFailure();
+    second.line("Ring", Long.toString(pid), host());
+    second.requireNo("rank 0 goes on").requireNo("rank 0 begins");
+
+    // The first one is not disturbed.
+    long commits =
+        first.printed().stream().filter(l -> l.startsWith("event committed rank=0 ")).count();
+    first.awaitLines((int) commits + 2, "event committed rank=0 ");
+    first.killAll();
+    first.finish();
+  }
+
+  @Test
+  void shouldSaveARegionOfMoreThanTwoGibibytes() {
+    bench
+        .job(1, LargeRegion.class)
+        .property("systemtests.halt", "0:1")
+        .timeoutSeconds(180)
+        .run()
+        .requireFailure();
+    MpiJob.Outcome restarted =
+        bench.job(1, LargeRegion.class).timeoutSeconds(180).run().requireSuccess();
+
+    assertEquals("result " + Long.toHexString(2_300L << 20), restarted.only("result "));
+    assertEquals(1, restarted.events().of("restored").size(), restarted::text);
+  }
+
+  private static String host() {
+    return Processes.output(List.of("uname", "-n"), 10).strip();
+  }
+}
