@@ -124,8 +124,7 @@ class ContractIT {
   private static void requireAll(MpiJob.Outcome outcome, String reason, String... parts) {
     for (String part : parts) {
       assertTrue(
-          reason.contains(part),
-          () -> "no '" + part + "' in: " + reason + "\n" + outcome.text());
+          reason.contains(part), () -> "no '" + part + "' in: " + reason + "\n" + outcome.text());
     }
   }
 }

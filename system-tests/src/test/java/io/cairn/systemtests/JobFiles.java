@@ -77,6 +77,16 @@ record JobFiles(Path folder) {
         : Optional.of(committed.get(committed.size() - 1));
   }
 
+  /**
+   * The newest epoch whose record is published, or as good as: a record is written when all images
+   * are durable and proved consistent, so a pending one in the only store counts.
+   */
+  Optional<Epoch> newestDecided() {
+    List<Epoch> decided =
+        epochs().stream().filter(e -> e.committed() || e.pendingRecord()).toList();
+    return decided.isEmpty() ? Optional.empty() : Optional.of(decided.get(decided.size() - 1));
+  }
+
   /** Flips one bit of a file. */
   static void flipBit(Path file, long offset) throws IOException {
     try (RandomAccessFile access = new RandomAccessFile(file.toFile(), "rw")) {

@@ -91,7 +91,8 @@ class LifecycleIT {
     job.awaitLines(2, "event committed rank=0 ");
     job.killAll();
     assertEquals(
-        2, job.finish().events().of("committed").stream().mapToLong(e -> e.epoch()).max().orElse(0));
+        2,
+        job.finish().events().of("committed").stream().mapToLong(e -> e.epoch()).max().orElse(0));
   }
 
   @Test
@@ -110,11 +111,7 @@ class LifecycleIT {
   @Test
   void shouldServeAProgramThatInitialisesMpiItself() {
     MpiJob.Outcome whole =
-        bench
-            .job(2, Attached.class)
-            .property("cairn.enabled", false)
-            .run()
-            .requireSuccess();
+        bench.job(2, Attached.class).property("cairn.enabled", false).run().requireSuccess();
     MpiJob.Outcome killed =
         bench
             .job(2, Attached.class)
@@ -142,11 +139,7 @@ class LifecycleIT {
     long pid = first.ranks().get(0).pid();
 
     MpiJob.Outcome second =
-        bench
-            .job(2, Ring.class)
-            .property("cairn.lock.wait", "300ms")
-            .run()
-            .requireFailure();
+        bench.job(2, Ring.class).property("cairn.lock.wait", "300ms").run().requireFailure();
     second.line("Ring", Long.toString(pid), host());
     second.requireNo("rank 0 goes on").requireNo("rank 0 begins");
 

@@ -53,11 +53,7 @@ class MisuseIT {
   @Test
   void shouldRefuseToStartWhenAllSymbolsAreBoundBeforeItIsLoaded() {
     MpiJob.Outcome outcome =
-        bench
-            .job(1, Misuse.class)
-            .environment("LD_BIND_NOW", "1")
-            .arguments("touch-first")
-            .run();
+        bench.job(1, Misuse.class).environment("LD_BIND_NOW", "1").arguments("touch-first").run();
 
     outcome.requireNo("accepted");
     outcome.line("touch-first: ", "LD_BIND_NOW");

@@ -4,13 +4,12 @@ package io.cairn.systemtests;
 import io.cairn.samples.ConjugateGradient;
 import io.cairn.samples.Heat2d;
 import io.cairn.samples.Pipeline;
-import java.util.List;
 
 /** The samples, in sizes that last for some twenty epochs and little longer. */
 enum Sample {
-  HEAT2D(Heat2d.class, "--nx", "512", "--ny", "384", "--steps", "400"),
-  CG(ConjugateGradient.class, "--poisson", "160", "--iterations", "400", "--tolerance", "1e-30"),
-  PIPELINE(Pipeline.class, "--steps", "400", "--doubles", "512");
+  HEAT2D(Heat2d.class, "--nx 512 --ny 384 --steps 400"),
+  CG(ConjugateGradient.class, "--poisson 160 --iterations 400 --tolerance 1e-30"),
+  PIPELINE(Pipeline.class, "--steps 400 --doubles 512");
 
   /** Safe points from one epoch to the next. */
   static final int EVERY = 20;
@@ -18,11 +17,11 @@ enum Sample {
   private static final int STEP_MILLIS = 2;
 
   private final Class<?> program;
-  private final List<String> arguments;
+  private final String arguments;
 
-  Sample(Class<?> program, String... arguments) {
+  Sample(Class<?> program, String arguments) {
     this.program = program;
-    this.arguments = List.of(arguments);
+    this.arguments = arguments;
   }
 
   Class<?> program() {
@@ -34,7 +33,7 @@ enum Sample {
     return bench
         .job(ranks, program)
         .property("cairn.enabled", false)
-        .arguments(arguments.toArray())
+        .arguments((Object[]) arguments.split(" "))
         .run()
         .requireSuccess()
         .only("result ");
@@ -46,7 +45,7 @@ enum Sample {
         .job(ranks, program)
         .property("cairn.every", EVERY)
         .property("cairn.drain.deadline", "50ms")
-        .arguments(arguments.toArray())
+        .arguments((Object[]) arguments.split(" "))
         .arguments("--step-millis", STEP_MILLIS, "--events", 1);
   }
 }

@@ -91,7 +91,8 @@ public final class Backlog {
       } while (status == null);
       MPI.COMM_WORLD.recv(buffer, LENGTH, MPI.LONG, source, status.getTag());
     } else if (form == 4) {
-      Message matched = MPI.COMM_WORLD.mProbe(source, tag(sent));
+      Message matched = new Message();
+      matched.mProbe(source, tag(sent), MPI.COMM_WORLD);
       status = matched.mRecv(buffer, LENGTH, MPI.LONG);
     } else if (form == 5) {
       // Every other place of the buffer.

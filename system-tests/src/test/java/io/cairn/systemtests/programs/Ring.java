@@ -20,8 +20,8 @@ public final class Ring {
 
   /**
    * Arguments: steps, millis (of a step), bytes (of the region); at which step to request a
-   * checkpoint, to fail, or to leave without done (and on which rank); whether to tell what is
-   * mapped.
+   * checkpoint or to fail (and on which rank); whether to tell what is mapped; whether to fill the
+   * region with numbers that can't be compressed.
    */
   public static void main(String[] args) {
     Map<String, Long> numbers =
@@ -33,7 +33,8 @@ public final class Ring {
             "request=-1",
             "fail=-1",
             "rank=1",
-            "maps=0");
+            "maps=0",
+            "random=0");
     Cairn.run(args, cairn -> run(cairn, numbers));
   }
 
@@ -49,6 +50,11 @@ public final class Ring {
     Scene.say(rank, "rank " + rank + (restored ? " goes on after step " + state[0] : " begins"));
     if (numbers.get("maps") != 0) {
       Scene.say(rank, "shim mapped: " + isShimMapped());
+    }
+    if (!restored && numbers.get("random") != 0) {
+      for (int i = 0; i < memory.capacity(); i++) {
+        memory.put(i, Scene.mix(i * 0x9E3779B97F4A7C15L, rank));
+      }
     }
     long[] token = new long[1];
     while (state[0] < numbers.get("steps")) {

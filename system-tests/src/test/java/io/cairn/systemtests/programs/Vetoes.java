@@ -18,6 +18,7 @@ public final class Vetoes {
 
   /** Safe points with it open. */
   public static final int OPEN = 150;
+
   private static final int CLOSED = 300;
   private static final int TAG = 9;
 
@@ -41,7 +42,8 @@ public final class Vetoes {
       case "matched" -> {
         int size = MPI.COMM_WORLD.getSize();
         MPI.COMM_WORLD.send(new byte[1], 1, MPI.BYTE, (rank + 1) % size, TAG);
-        matched = MPI.COMM_WORLD.mProbe((rank + size - 1) % size, TAG);
+        matched = new Message();
+        matched.mProbe((rank + size - 1) % size, TAG, MPI.COMM_WORLD);
       }
       default -> throw new IllegalArgumentException(what);
     }

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.systemtests;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cairn.systemtests.programs.Ring;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** Images that are damaged, gone or somebody else's: never used, always named, never changed. */
+class RestoreIT {
+
+  private static final int RANKS = 3;
+
+  @RegisterExtension final Workbench bench = new Workbench();
+
+  @Test
+  void shouldUseTheOlderEpochOnAllRanksWhenAByteIsFlipped() throws IOException {
+    List<JobFiles.Epoch> epochs = interruptedJob();
+    Path image = epochs.get(1).image(2);
+    JobFiles.flipBit(image, Files.size(image) / 2);
+
+    requireOlderEpoch(epochs, "rank 2", image.getFileName().toString(), epochDirectory(epochs, 1));
+  }
+
+  @Test
+  void shouldUseTheOlderEpochOnAllRanksWhenAnImageIsTruncated() throws IOException {
+    List<JobFiles.Epoch> epochs = interruptedJob();
+    Path image = epochs.get(1).image(1);
+    JobFiles.truncate(image, Files.size(image) - 1);
+
+    requireOlderEpoch(epochs, "rank 1", image.getFileName().toString(), epochDirectory(epochs, 1));
+  }
+
+  @Test
+  void shouldUseTheOlderEpochOnAllRanksWhenAnImageIsMissing() throws IOException {
+    List<JobFiles.Epoch> epochs = interruptedJob();
+    Files.delete(epochs.get(1).image(0));
+
+    requireOlderEpoch(epochs, "rank 0", "rank-0.image", "missing");
+  }
+
+  @Test
+  void shouldUseTheOlderEpochWhenAnImageIsOneOfAnotherJob() throws IOException {
+    interruptedJob();
+    Path foreign = bench.files(Ring.class).committed().get(1).image(1);
+    bench.emptyFolder();
+    List<JobFiles.Epoch> epochs = interruptedJob();
+    Files.delete(epochs.get(1).image(1));
+    Files.copy(foreign, epochs.get(1).image(1));
+
+    requireOlderEpoch(epochs, "rank 1", "rank-1.image", "another job", "found", "expected");
+  }
+
+  @Test
+  void shouldRefuseAWorldOfAnotherSizeWithBothSizes() {
+    interruptedJob();
+    List<JobFiles.Epoch> before = bench.files(Ring.class).epochs();
+
+    bench
+        .job(RANKS + 1, Ring.class)
+        .run()
+        .requireFailure()
+        .line("world size", "found " + RANKS, "expected " + (RANKS + 1));
+    assertEquals(before, bench.files(Ring.class).epochs());
+  }
+
+  @Test
+  void shouldRefuseToStartWhenNothingIsUsableUntilToldToStartAfresh() throws IOException {
+    List<JobFiles.Epoch> epochs = interruptedJob();
+    for (JobFiles.Epoch epoch : epochs) {
+      JobFiles.truncate(epoch.image(1), 100);
+    }
+
+    MpiJob.Outcome refused = continued().run().requireFailure();
+    refused.line("no committed epoch can be restored");
+    refused.line("rank-1.image");
+    refused.line("cairn.restore=fresh");
+    refused.requireNo("result ").requireNo("begins");
+    assertEquals(epochs, bench.files(Ring.class).committed());
+
+    MpiJob.Outcome fresh = continued().property("cairn.restore", "fresh").run().requireSuccess();
+    assertEquals(reference(), fresh.only("result "), fresh::text);
+    fresh.line("rank 0 begins");
+    assertTrue(!fresh.events().of("committed").isEmpty(), fresh::text);
+  }
+
+  @Test
+  void shouldRefuseToStartWhenAllCommittedEpochsAreGone() throws IOException {
+    for (JobFiles.Epoch epoch : interruptedJob()) {
+      delete(epoch.folder());
+    }
+
+    continued().run().requireFailure().line("no committed epoch can be restored");
+  }
+
+  @Test
+  void shouldStartFromTheBeginningWhenNothingWasEverCommitted() {
+    MpiJob job = bench.job(RANKS, Ring.class).arguments("steps=1000000", "millis=1").start();
+    job.awaitLine("rank 2 begins");
+    job.killAll();
+    job.finish();
+
+    MpiJob.Outcome outcome = continued().run().requireSuccess();
+    assertEquals(reference(), outcome.only("result "), outcome::text);
+    outcome.line("rank 0 begins");
+  }
+
+  @Test
+  void shouldRefuseToRestoreIntoSomethingElse() {
+    interruptedJob();
+    bench
+        .job(RANKS, Ring.class)
+        .arguments("bytes=131072")
+        .run()
+        .requireFailure()
+        .line("\"memory\"", "131072", "65536");
+  }
+
+  private void requireOlderEpoch(List<JobFiles.Epoch> epochs, String... reason) {
+    MpiJob.Outcome outcome = continued().run().requireSuccess();
+
+    assertEquals(reference(), outcome.only("result "), outcome::text);
+    List<EventLog.Event> restored = outcome.events().of("restored");
+    assertEquals(RANKS, restored.size(), outcome::text);
+    for (EventLog.Event event : restored) {
+      assertEquals(epochs.get(0).number(), event.epoch(), outcome::text);
+    }
+    outcome.line(reason);
+  }
+
+  /** A job that was killed when it had two committed epochs; returns these. */
+  private List<JobFiles.Epoch> interruptedJob() {
+    bench
+        .job(RANKS, Ring.class)
+        .property("cairn.every", 15)
+        .property("systemtests.halt", "0:3")
+        .arguments("steps=100000", "millis=2")
+        .run()
+        .requireFailure();
+    JobFiles files = bench.files(Ring.class);
+    List<JobFiles.Epoch> decided =
+        files.epochs().stream().filter(e -> e.committed() || e.pendingRecord()).toList();
+    assertTrue(decided.size() >= 2, () -> files.epochs().toString());
+    List<JobFiles.Epoch> newest = decided.subList(decided.size() - 2, decided.size());
+    assertTrue(newest.get(0).committed(), newest::toString);
+    // Older ones may not be pruned yet; with them, damage would be no news.
+    decided.subList(0, decided.size() - 2).forEach(epoch -> delete(epoch.folder()));
+    return List.copyOf(newest);
+  }
+
+  /** The same job again; long enough to commit more. */
+  private MpiJob.Builder continued() {
+    return bench
+        .job(RANKS, Ring.class)
+        .property("cairn.every", 15)
+        .arguments("steps=400", "millis=1");
+  }
+
+  private String reference() {
+    return bench
+        .job(RANKS, Ring.class)
+        .property("cairn.enabled", false)
+        .arguments("steps=400")
+        .run()
+        .requireSuccess()
+        .only("result ");
+  }
+
+  private static String epochDirectory(List<JobFiles.Epoch> epochs, int index) {
+    return epochs.get(index).folder().getFileName().toString();
+  }
+
+  private static void delete(Path folder) {
+    try (Stream<Path> files = Files.list(folder)) {
+      for (Path file : files.toList()) {
+        Files.delete(file);
+      }
+      Files.delete(folder);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
