@@ -20,7 +20,7 @@ void peekPending() {
     PMPI_Test_cancelled(&status, &cancelled);
     if (cancelled || !tracked->comm->valid(status.MPI_SOURCE)) continue;
     int source = tracked->comm->world[static_cast<size_t>(status.MPI_SOURCE)];
-    PayloadRef payload = gather(tracked->buffer, tracked->type, receivedBytes(status));
+    PayloadRef payload = gather(tracked->buffer, tracked->type, receivedBytes(status), isPlain(tracked->type));
     if (payload) s.ledger->peeked(receive, source, status.MPI_TAG, std::move(payload));
   }
 }

@@ -30,13 +30,17 @@ uint64_t receivedBytes(const MPI_Status& status) {
 }
 
 PayloadRef gather(const void* buffer, MPI_Datatype type, uint64_t bytes) {
-  auto payload = std::make_shared<Payload>(bytes);
-  if (bytes == 0) return payload;
   bool plain;
   {
     Guard guard(shim().ledger->lock);
     plain = isPlain(type);
   }
+  return gather(buffer, type, bytes, plain);
+}
+
+PayloadRef gather(const void* buffer, MPI_Datatype type, uint64_t bytes, bool plain) {
+  auto payload = std::make_shared<Payload>(bytes);
+  if (bytes == 0) return payload;
   if (plain) {
     std::memcpy(payload->data.get(), buffer, bytes);
     return payload;

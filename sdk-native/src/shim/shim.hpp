@@ -134,6 +134,7 @@ bool isPlain(MPI_Datatype type);  // predefined and contiguous; lock held
 uint64_t receivedBytes(const MPI_Status& status);
 // The bytes of a received message, in the order of the type map.
 PayloadRef gather(const void* buffer, MPI_Datatype type, uint64_t bytes);
+PayloadRef gather(const void* buffer, MPI_Datatype type, uint64_t bytes, bool plain);  // for who knows; takes no lock
 // A type and count for exactly that many bytes, over 2 GiB too.
 class ByteType {
  public:
