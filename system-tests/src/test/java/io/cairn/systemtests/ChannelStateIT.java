@@ -59,18 +59,21 @@ class ChannelStateIT {
             .requireSuccess()
             .only("result ");
 
-    // Killed after its third commit, restored, killed after its second, restored again.
+    // Killed after its second commit, restored, killed after its first, restored again.
     MpiJob.Outcome first =
         launch(ranks, program, drainDeadline)
-            .property("systemtests.halt", "1:3")
+            .arguments("millis=8")
+            .property("systemtests.halt", "1:2")
             .run()
             .requireFailure();
     MpiJob.Outcome second =
         launch(ranks, program, drainDeadline)
-            .property("systemtests.halt", "0:2")
+            .arguments("millis=8")
+            .property("systemtests.halt", "0:1")
             .run()
             .requireFailure();
-    MpiJob.Outcome third = launch(ranks, program, drainDeadline).run().requireSuccess();
+    MpiJob.Outcome third =
+        launch(ranks, program, drainDeadline).arguments("millis=2").run().requireSuccess();
 
     assertEquals(reference, third.only("result "), third::text);
     for (MpiJob.Outcome outcome : new MpiJob.Outcome[] {first, second}) {
@@ -95,7 +98,6 @@ class ChannelStateIT {
     return bench
         .job(ranks, program)
         .property("cairn.every", EVERY)
-        .property("cairn.drain.deadline", drainDeadline)
-        .arguments("millis=3");
+        .property("cairn.drain.deadline", drainDeadline);
   }
 }

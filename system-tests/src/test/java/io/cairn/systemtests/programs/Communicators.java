@@ -19,7 +19,7 @@ public final class Communicators {
 
   /** Arguments: steps, millis (of a step). */
   public static void main(String[] args) {
-    Map<String, Long> numbers = Scene.numbers(args, "steps=120", "millis=3");
+    Map<String, Long> numbers = Scene.numbers(args, "steps=400", "millis=3");
     Cairn.run(args, cairn -> run(cairn, numbers));
   }
 

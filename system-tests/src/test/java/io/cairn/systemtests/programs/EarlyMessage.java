@@ -12,7 +12,7 @@ import mpi.MPIException;
 public final class EarlyMessage {
 
   private static final int TAG = 4711;
-  private static final int STEPS = 300;
+  private static final int STEPS = 1_500;
 
   private EarlyMessage() {}
 

@@ -23,7 +23,7 @@ public final class Posted {
 
   /** Arguments: rounds, millis (of a step). */
   public static void main(String[] args) {
-    Map<String, Long> numbers = Scene.numbers(args, "rounds=8", "millis=3");
+    Map<String, Long> numbers = Scene.numbers(args, "rounds=20", "millis=3");
     Cairn.run(args, cairn -> run(cairn, numbers));
   }
 

@@ -11,7 +11,7 @@ import mpi.MPIException;
  */
 public final class StraddlingCollective {
 
-  private static final int STEPS = 300;
+  private static final int STEPS = 1_500;
 
   private StraddlingCollective() {}
 

@@ -19,7 +19,7 @@ public final class Wildcards {
 
   /** Arguments: steps, millis (of a step), hold (steps without receiving). */
   public static void main(String[] args) {
-    Map<String, Long> numbers = Scene.numbers(args, "steps=90", "millis=3", "hold=30");
+    Map<String, Long> numbers = Scene.numbers(args, "steps=390", "millis=3", "hold=30");
     Cairn.run(args, cairn -> run(cairn, numbers));
   }
 
