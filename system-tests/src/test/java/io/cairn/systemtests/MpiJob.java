@@ -77,8 +77,10 @@ final class MpiJob {
     }
 
     private List<String> command() {
-      List<String> command =
-          new ArrayList<>(List.of("setsid", "mpirun", "-n", Integer.toString(ranks)));
+      List<String> command = new ArrayList<>(List.of("setsid"));
+      if (ranks > 0) {
+        command.addAll(List.of("mpirun", "-n", Integer.toString(ranks)));
+      }
       command.add(System.getProperty("java.home") + "/bin/java");
       command.addAll(jvmOptions);
       command.add("-cp");

@@ -76,6 +76,11 @@ final class Workbench implements BeforeEachCallback, AfterEachCallback {
     return new MpiJob.Builder(this, ranks, program);
   }
 
+  /** Begins a program that isn't a rank; it starts mpirun itself. */
+  MpiJob.Builder program(Class<?> program) {
+    return new MpiJob.Builder(this, 0, program.getName());
+  }
+
   /** Where the next launches run, and where their jobs keep their epochs by default. */
   Path folder() {
     return base.resolve("work" + folders);
