@@ -4,9 +4,8 @@
 
 # Maven with this build's JDK; output to the log, the modules' names to the screen.
 maven() {
-  local start status=0
-  mkdir -p "${log%/*}"
-  start=$(wc -l <"$log" 2>/dev/null || echo 0)
+  local status=0
+  log_start=$(log_lines)
   echo "\$ mvn $*" >>"$log"
   # Newer JDKs warn of what Maven itself does.
   local options=${MAVEN_OPTS:-}
@@ -14,27 +13,32 @@ maven() {
     options+=" --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow"
   (cd "$root" && JAVA_HOME=$build_jdk MAVEN_OPTS=$options mvn -B -ntp "$@" </dev/null 2>&1) |
     tee -a "$log" | sed -nu 's/^\[INFO\] Building \(Cairn [A-Za-z ]*\) 0.*\[\(.*\)\]$/  \2 \1/p' || status=1
-  [[ $status -eq 0 ]] || maven_failed_from=$start
   return "$status"
 }
 
+maven_said() { # extended regular expression
+  tail -n "+$((log_start + 1))" "$log" | grep -Eq "$1"
+}
+
 maven_online() {
-  maven "$@" || {
-    show_log_from "$maven_failed_from"
-    return 1
-  }
+  maven "$@" && return 0
+  if maven_said 'Unknown host|Temporary failure in name resolution|No route to host|Network is unreachable|[Cc]onnect(ion)? timed out|Connection refused'; then
+    die "Maven can't reach its repository, and not everything is in $(local_repository) yet; with a network, run: ./cairn setup"
+  fi
+  show_log_from "$log_start"
+  return 1
 }
 
 # Without the network if everything is in the local repository, else with it.
 maven_run() {
   if [[ -d $(local_repository)/org/apache/maven/plugins/maven-compiler-plugin ]]; then
     maven -o "$@" && return 0
-    if ! tail -n "+$maven_failed_from" "$log" | grep -Eq 'in offline mode|is offline|has not been downloaded from it before'; then
-      show_log_from "$maven_failed_from"
+    if ! maven_said 'in offline mode|is offline|has not been downloaded from it before'; then
+      show_log_from "$log_start"
       return 1
     fi
   fi
-  say "Maven downloads what it needs (the first time some 150 MB)"
+  say "Maven downloads what it needs into $(local_repository) (the first time some 150 MB)"
   maven_online "$@"
 }
 
@@ -54,16 +58,50 @@ is_built() {
   done
 }
 
+# One build at a time in this folder.
 build() {
   ! is_built || return 0
+  {
+    flock -n 9 || {
+      say "waiting for another build in this folder"
+      flock 9
+    }
+    is_built || build_now
+  } 9>"$root/target/build-lock"
+}
+
+build_now() {
   say "building with JDK $(jdk_version "${jdks[0]}") (log: $log)"
   # The time of the start, so that what changes meanwhile is built the next time.
-  mkdir -p "$root/target"
   touch "$root/target/build-started"
+  remove_stale_tests
   # Layout is ./cairn test's business: it must not keep anyone from a demo.
   maven_run verify -DskipTests -Dspotless.check.skip=true || die "the build failed"
   echo "$(local_repository) $mpi_java_version" >"$built_stamp"
   touch -r "$root/target/build-started" "$built_stamp"
+}
+
+# The compiler removes classes whose source is gone only if there is a source left to compile.
+remove_stale_tests() {
+  local module
+  for module in "$root"/*/pom.xml; do
+    module=${module%/pom.xml}
+    [[ -n $(find "$module/src/test/java" -name '*.java' -print -quit 2>/dev/null) ]] ||
+      rm -rf "$module/target/test-classes"
+  done
+}
+
+# What only the tests' own steps load, so that they work without a network from now on.
+fetch_for_tests() {
+  local stamp=$root/target/fetched-for-tests now
+  now="$(local_repository) $(cat "$root/pom.xml" "$root"/*/pom.xml | cksum)"
+  [[ $(cat "$stamp" 2>/dev/null) != "$now" ]] || return 0
+  say "fetching what the tests need"
+  # What it finds is ./cairn test's business.
+  maven -o spotless:check >/dev/null || maven_said 'format violations' ||
+    maven spotless:check >/dev/null || maven_said 'format violations' ||
+    die "couldn't fetch what the tests need (log: $log); with a network, run: ./cairn setup"
+  echo "$now" >"$stamp"
 }
 
 # What mpirun needs as root and with more ranks than cores; only for the programs started here.

@@ -13,20 +13,26 @@ die() {
   exit 1
 }
 
-# Runs a command with its output in the log only; on failure shows the end of it.
+# Runs a command with its output in the log only; log_start is the line before it.
 logged() {
-  mkdir -p "${log%/*}"
-  local start
-  start=$(wc -l <"$log" 2>/dev/null || echo 0)
+  log_start=$(log_lines)
   echo "\$ $*" >>"$log"
-  "$@" >>"$log" 2>&1 </dev/null || {
-    show_log_from "$start"
-    return 1
-  }
+  "$@" >>"$log" 2>&1 </dev/null
+}
+
+log_lines() {
+  wc -l <"$log"
+}
+
+# Makes the folder of the log and everything else that is built.
+open_log() {
+  { mkdir -p "${log%/*}" && touch "$log"; } 2>/dev/null ||
+    die "can't write to $root/target: work in a clone of your own"
 }
 
 # The interesting end of what was logged after the given line.
 show_log_from() {
+  # Without Maven's advice on how to call Maven.
   tail -n "+$(($1 + 1))" "$log" | grep -Ev '^\[ERROR\] *(\[Help|$|To see the full|Re-run Maven|For more information|After correcting|  mvn <args>)' |
     tail -n 40 >&2 || true
   say "the whole log: $log" >&2

@@ -79,7 +79,7 @@ build_mpi_jar() { # where to
   work=$(mktemp -d)
   # shellcheck disable=SC2064 # the folder's name of now
   trap "rm -rf '$work'" EXIT
-  fetch_openmpi_source "$work" "$version" || die "couldn't download Debian's source package openmpi $version; $advice"
+  fetch_openmpi_source "$work" "$version" || die "couldn't download Debian's source package openmpi $version (no network? log: $log); $advice"
   mkdir -p "$work/source" "$work/classes" "${jar%/*}"
   if ! {
     logged tar -xf "$work"/openmpi_*.orig.tar.* -C "$work/source" --wildcards '*/ompi/mpi/java/java/*.java' &&
@@ -87,7 +87,7 @@ build_mpi_jar() { # where to
       logged "$build_jdk/bin/javac" --release "$oldest_jdk" -nowarn -d "$work/classes" "@$work/files" &&
       logged "$build_jdk/bin/jar" --create --file "$jar" -C "$work/classes" .
   }; then
-    die "couldn't compile Open MPI's Java classes; $advice"
+    die "couldn't compile Open MPI's Java classes (log: $log); $advice"
   fi
   rm -rf "$work"
   trap - EXIT

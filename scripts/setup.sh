@@ -99,14 +99,15 @@ install_missing() {
   local -a install=("${apt[@]}" install --no-install-recommends)
   if ! apt-get -s -q install --no-install-recommends "${missing[@]}" >/dev/null 2>&1; then
     say "asking the package repository for its lists (apt-get update)"
-    logged "${apt[@]}" update || die "apt-get update failed, so these can't be installed: ${missing[*]}"
+    # Its exit code says nothing: without a network it is 0 as well.
+    logged "${apt[@]}" update || true
     find_missing "${1:-}"
   fi
   local all
   all=$(apt-get -s -q install --no-install-recommends "${missing[@]}" 2>/dev/null | grep -c '^Inst ' || true)
   say "installing with apt-get: ${missing[*]} ($all packages with those they need)"
   logged "${install[@]}" "${missing[@]}" ||
-    die "couldn't install: ${missing[*]}; try it yourself: sudo apt-get install --no-install-recommends ${missing[*]}"
+    die "couldn't install (no network? log: $log): sudo apt-get install --no-install-recommends ${missing[*]}"
   hash -r
 }
 
@@ -120,12 +121,13 @@ setup() {
       die "still missing after installing packages: $(joined ', ' "${missing_things[@]}")"
   fi
   build_jdk=$(jdk_home "${jdks[0]}")
+  local jdk
+  jdk_versions=()
+  for jdk in "${jdks[@]}"; do jdk_versions+=("$(jdk_version "$jdk")"); done
   provide_mpi_jar
 }
 
 describe_setup() {
-  local jdk versions=()
-  for jdk in "${jdks[@]}"; do versions+=("$(jdk_version "$jdk")"); done
-  echo "JDK $(joined ', ' "${versions[@]}"), $(mvn --version 2>/dev/null | sed -n 's/.*\(Apache Maven [0-9.]*\).*/\1/p')," \
+  echo "JDK $(joined ', ' "${jdk_versions[@]}"), $(mvn --version 2>/dev/null | sed -n 's/.*\(Apache Maven [0-9.]*\).*/\1/p')," \
     "$("${CXX:-g++}" --version | head -1), $(cmake --version | head -1), Open MPI $mpi_java_version"
 }

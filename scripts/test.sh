@@ -6,59 +6,93 @@ test_usage() {
   cat <<'TEXT'
 usage: ./cairn test [options]
 
-  --quick        native and Java unit tests on the build JDK only
-  --only NAME    only tests with this name (a Java test class, also with * and #method; part of a
-                 native test's name)
+  --quick        C++ and Java unit tests only, on the build JDK only
+  --long         many more kills in the system tests (hundreds instead of dozens; hours)
+  --only NAME    only tests with this name: a Java test class (also with * and #method), or part of
+                 a C++ test's name
+  --seed N       repeats the random choices of a run of the system tests; each run prints its seed
   --help         this text
 
-Runs, in this order: the build with its format and import checks; the native unit tests plain, under
-the address and undefined-behaviour sanitizers, and under the thread sanitizer; the Java unit tests on
-every JDK 17 or newer that is found; the system tests under mpirun. Ends with a table and the line
-"N passed, N failed, N skipped"; the exit code is 0 only if tests ran and none failed.
+Runs, in this order: the build; the format check; the C++ unit tests plain, under the address and
+undefined-behaviour sanitizers, and under the thread sanitizer; the Java unit tests on every JDK 17
+or newer that is found; the system tests under mpirun, in full on the build JDK and one round of
+kills on each other one; each benchmark once, for a moment. Takes about 20 minutes on two cores.
+
+The first JDK found builds: JAVA_HOME's, else the one on the PATH, else the oldest in /usr/lib/jvm.
+
+Ends with a table and the line "N passed, N failed, N skipped". The exit code is 0 only if tests ran
+and none failed.
 TEXT
 }
 
 total_passed=0 total_failed=0 total_skipped=0
 summary=()
 failures=()
+only='' # a test's name, or nothing
 
 run_tests() {
-  local quick=false only=''
+  local quick=false system_options=()
   while [[ $# -gt 0 ]]; do
     case $1 in
       --quick) quick=true ;;
-      --only)
-        [[ $# -ge 2 ]] || usage_error "--only needs a name"
-        only=$2
-        shift
+      --long) system_options+=(-Dsystemtests.kills=40) ;;
+      --only | --seed)
+        [[ $# -ge 2 ]] || usage_error "$1 needs a value"
+        set -- "$1=$2" "${@:3}"
+        continue
         ;;
       --only=*) only=${1#*=} ;;
+      --seed=*) system_options+=("-Dsystemtests.seed=${1#*=}") ;;
       -h | --help)
         test_usage
         return 0
         ;;
-      *) usage_error "unknown option '$1'" ;;
+      *)
+        local near
+        near=$(nearest "$1" --quick --long --only --seed --help)
+        usage_error "unknown option '$1'${near:+; did you mean $near?}"
+        ;;
     esac
     shift
   done
 
+  open_log
   setup tests
-  say "JDKs found: $(for jdk in "${jdks[@]}"; do printf '%s ' "$(jdk_version "$jdk")"; done)"
+  say "tests run on JDK $(joined ', ' "${jdk_versions[@]}")"
   build
+  remove_stale_tests
   rm -rf "$root"/*/target/*-reports "$root"/*/target/*-reports-jdk*
   mpirun_environment
 
-  format_check
-  native_tests plain "C++ unit tests" "$only"
-  native_tests asan "C++ unit tests, address and undefined-behaviour sanitizers" "$only"
-  native_tests tsan "C++ unit tests, thread sanitizer" "$only"
-  unit_tests "${jdks[0]}" "$only"
-  if ! $quick; then
-    local jdk
-    for jdk in "${jdks[@]:1}"; do unit_tests "$jdk" "$only"; done
-    system_tests "$only"
+  local jdk
+  [[ -n $only ]] || format_check
+  if [[ -z $only ]] || ! is_java_test "$root"/*/src/test/java; then
+    native_tests plain "C++ unit tests"
+    native_tests asan "C++ unit tests, address and undefined-behaviour sanitizers"
+    native_tests tsan "C++ unit tests, thread sanitizer"
   fi
+  unit_tests "${jdks[0]}"
+  if ! $quick; then
+    for jdk in "${jdks[@]:1}"; do unit_tests "$jdk"; done
+  fi
+  if ! $quick && is_java_test "$root/system-tests/src/test/java"; then
+    system_tests "${jdks[0]}" "system tests" "${system_options[@]}"
+    for jdk in "${jdks[@]:1}"; do
+      system_tests "$jdk" "system tests, one round of kills" -Dsystemtests.kills=1 "-Dit.test=${only:-KillsIT}"
+    done
+  fi
+  $quick || [[ -n $only ]] || benchmarks_once
   print_summary
+}
+
+# True if the test that was asked for, or any, has its source in one of these folders.
+is_java_test() { # folders...
+  local name
+  for name in ${only//,/ }; do
+    name=${name%%#*}
+    [[ -z $(find "$@" -name "${name##*.}.java" -print -quit 2>/dev/null) ]] || return 0
+  done
+  [[ -z $only ]]
 }
 
 usage_error() {
@@ -66,50 +100,72 @@ usage_error() {
   exit 2
 }
 
-format_check() {
-  say "format of the sources"
-  maven_run spotless:check || {
-    total_failed=$((total_failed + 1))
-    failures+=("the format of the sources: mvn spotless:apply puts it right")
-  }
+begin() { # what
+  say "$1"
+  begun=$SECONDS
 }
 
-native_tests() { # configuration, title, only
+format_check() {
+  begin "format of the sources"
+  maven_run spotless:check && return 0
+  total_failed=$((total_failed + 1))
+  failures+=("the format of the sources: mvn spotless:apply puts it right")
+}
+
+native_tests() { # configuration, title
   local report=$root/sdk-native/target/native-tests/$1/junit.xml status=0
-  compgen -G "$root/sdk-native/test/*_test.cpp" >/dev/null || return 0
-  say "$2"
+  begin "$2"
   rm -f "$report"
-  JAVA_HOME=$build_jdk TESTS_ONLY=$3 logged bash "$root/sdk-native/build.sh" test "$1" || status=1
+  JAVA_HOME=$build_jdk TESTS_ONLY=${only//\*/.*} logged bash "$root/sdk-native/build.sh" test "$1" || {
+    status=1
+    show_log_from "$log_start"
+  }
   count "$2" "$status" "$report"
 }
 
-unit_tests() { # jdk, only
-  local version major reports=surefire-reports status=0
-  version=$(jdk_version "$1")
-  major=$(jdk_major "$1")
+unit_tests() { # jdk
+  is_java_test "$root"/{sdk,samples,benchmarks}/src/test/java || return 0
+  local title reports=surefire-reports status=0
+  title="Java unit tests, JDK $(jdk_major "$1")"
   local -a more=()
   if [[ $1 != "${jdks[0]}" ]]; then
-    reports=surefire-reports-jdk$version
+    reports=surefire-reports-jdk$(jdk_version "$1")
     more=(-Djvm="$(jdk_home "$1")/bin/java")
   fi
-  [[ -z $2 ]] || more+=("-Dtest=$2" -Dsurefire.failIfNoSpecifiedTests=false)
-  say "Java unit tests on JDK $version"
+  [[ -z $only ]] || more+=("-Dtest=$only" -Dsurefire.failIfNoSpecifiedTests=false)
+  begin "$title"
   maven_run test -Dnative.tests.skip=true -Dmaven.test.failure.ignore=true -Dsurefire.reports="$reports" "${more[@]}" || status=1
-  count "Java unit tests, JDK $major" "$status" "$root"/*/target/"$reports"/TEST-*.xml
+  count "$title" "$status" "$root"/*/target/"$reports"/TEST-*.xml
 }
 
-system_tests() { # only
-  local status=0
-  local -a more=()
-  compgen -G "$root/system-tests/src/test/java" >/dev/null || return 0
-  [[ -z $1 ]] || more+=("-Dit.test=$1" -Dfailsafe.failIfNoSpecifiedTests=false)
-  say "system tests under mpirun, JDK $(jdk_version "${jdks[0]}")"
+system_tests() { # jdk, title, more options...
+  local jdk=$1 title reports=failsafe-reports status=0
+  title="$2, JDK $(jdk_major "$jdk")"
+  shift 2
+  local -a more=("$@")
+  if [[ $jdk != "${jdks[0]}" ]]; then
+    reports=failsafe-reports-jdk$(jdk_version "$jdk")
+    more+=(-Djvm="$(jdk_home "$jdk")/bin/java")
+  fi
+  [[ -z $only ]] || more+=("-Dit.test=$only" -Dfailsafe.failIfNoSpecifiedTests=false)
+  begin "$title"
   maven_run verify -pl system-tests -am -Dunit.tests.skip=true -Dnative.tests.skip=true \
-    -Dspotless.check.skip=true -Dmaven.test.failure.ignore=true "${more[@]}" || status=1
-  count "system tests, JDK $(jdk_major "${jdks[0]}")" "$status" "$root"/system-tests/target/failsafe-reports/TEST-*.xml
+    -Dspotless.check.skip=true -Dmaven.test.failure.ignore=true -Dfailsafe.reports="$reports" "${more[@]}" || status=1
+  count "$title" "$status" "$root"/system-tests/target/"$reports"/TEST-*.xml
 }
 
-# Adds the counts of JUnit reports; a runner that failed without a failed test counts as one.
+# So that they don't rot; what they measure in so short a time means nothing.
+benchmarks_once() {
+  local status=0 results=$root/target/benchmarks-once.json title="benchmarks, each once"
+  [[ -n $(find "$root/benchmarks/src" -name '*.java' -print -quit 2>/dev/null) ]] || return 0
+  begin "$title"
+  rm -f "$results"
+  (run_java benchmarks org.openjdk.jmh.Main -f 1 -wi 0 -i 1 -r 50ms -foe true -rf json -rff "$results") \
+    >>"$log" 2>&1 </dev/null || status=1
+  tally "$title" "$status" "$(grep -c '"benchmark" :' "$results" 2>/dev/null || true)" 0 0
+}
+
+# Adds the counts of JUnit reports.
 count() { # title, exit status, reports...
   local title=$1 status=$2 report suite passed=0 failed=0 skipped=0 tests broken ignored
   shift 2
@@ -124,14 +180,25 @@ count() { # title, exit status, reports...
     skipped=$((skipped + ignored))
     [[ $broken -eq 0 ]] || while read -r name; do failures+=("$name ($title)"); done < <(failed_tests "$report")
   done
+  tally "$title" "$status" "$passed" "$failed" "$skipped"
+}
+
+# Adds one line of the table; a runner that failed without a failed test counts as a failure.
+tally() { # title, exit status, passed, failed, skipped
+  local title=$1 status=$2 passed=${3:-0} failed=$4 skipped=$5 seconds=$((SECONDS - begun))
   if [[ $status -ne 0 && $failed -eq 0 ]]; then
     failed=1
     failures+=("the run itself ended with an error ($title)")
+  elif [[ -z $only && $((passed + failed + skipped)) -eq 0 ]]; then
+    # Tests that are not found would look like tests that pass.
+    failed=1
+    failures+=("no test ran ($title)")
   fi
   total_passed=$((total_passed + passed))
   total_failed=$((total_failed + failed))
   total_skipped=$((total_skipped + skipped))
-  summary+=("$(printf '  %-62s %6d %6d %7d' "$title" "$passed" "$failed" "$skipped")")
+  [[ -n $only && $((passed + failed + skipped)) -eq 0 ]] ||
+    summary+=("$(printf '  %-62s %6d %6d %7d %5d:%02d' "$title" "$passed" "$failed" "$skipped" $((seconds / 60)) $((seconds % 60)))")
 }
 
 attribute() { # name, element
@@ -156,7 +223,7 @@ failed_tests() { # report
 print_summary() {
   local line
   echo
-  printf '  %-62s %6s %6s %7s\n' '' passed failed skipped
+  printf '  %-62s %6s %6s %7s %8s\n' '' passed failed skipped min:s
   for line in "${summary[@]}"; do echo "$line"; done
   if [[ ${#failures[@]} -gt 0 ]]; then
     echo
