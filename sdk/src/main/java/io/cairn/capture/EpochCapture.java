@@ -143,15 +143,33 @@ final class EpochCapture implements PendingImage {
     owner.queue().putNow(WriterQueue.Order.DISCARD, this, null);
   }
 
-  /** Closes and deletes what was written. */
-  void remove() {
+  /** The epoch is abandoned on all ranks: nothing of it stays. */
+  void abandoned() {
+    remove();
     try {
-      if (writer != null) {
-        writer.close();
-        owner.files().delete(file);
-      }
+      owner.target().leave(epoch);
     } catch (IOException e) {
-      owner.log(System.Logger.Level.WARNING, "the image of an abandoned epoch stays: " + e);
+      owner.log(
+          System.Logger.Level.WARNING, "the directory of abandoned epoch " + epoch + " stays: " + e);
+    }
+  }
+
+  /** Closes and deletes what was written. */
+  private void remove() {
+    if (writer == null) {
+      return;
+    }
+    try {
+      writer.close();
+    } catch (IOException e) {
+      owner.log(System.Logger.Level.DEBUG, file + " could not be closed: " + e);
+    }
+    try {
+      owner.files().delete(file);
+    } catch (IOException e) {
+      owner.log(
+          System.Logger.Level.WARNING,
+          "the image of abandoned epoch " + epoch + " stays until a later one is committed: " + e);
     }
     writer = null;
   }

@@ -276,7 +276,7 @@ public final class ImageCapture implements Capture, AutoCloseable {
     try {
       switch (item.order) {
         case RELEASE -> pool.release(item.chunk);
-        case DISCARD -> epoch.remove();
+        case DISCARD -> epoch.abandoned();
         case STOP -> {
           return false;
         }
@@ -316,7 +316,9 @@ public final class ImageCapture implements Capture, AutoCloseable {
     long usable = target.usableBytes();
     if (usable < lastStoredBytes) {
       throw new IOException(
-          "no space for an image: "
+          "no space for an image in "
+              + target.place()
+              + ": "
               + usable
               + " bytes are left, the last one took "
               + lastStoredBytes);

@@ -30,8 +30,8 @@ public interface FileOperations {
   /** Names in a directory, sorted; empty if it doesn't exist. */
   List<String> list(Path directory) throws IOException;
 
-  /** Whether it exists. */
-  boolean exists(Path path);
+  /** Whether it exists; throws when that can't be known, as a wrong no could delete an epoch. */
+  boolean exists(Path path) throws IOException;
 
   /** Returns when the directory's entries survive a power failure. */
   void syncDirectory(Path directory) throws IOException;
@@ -42,8 +42,12 @@ public interface FileOperations {
   /** Creates, writes and syncs a small file, whole. */
   default void write(Path file, byte[] bytes) throws IOException {
     try (OutputFile out = create(file)) {
-      writeFully(out, ByteBuffer.wrap(bytes));
-      out.force();
+      try {
+        writeFully(out, ByteBuffer.wrap(bytes));
+        out.force();
+      } catch (IOException e) {
+        throw failed(file, "write or sync of " + bytes.length + " bytes", e);
+      }
     }
   }
 
@@ -88,12 +92,22 @@ public interface FileOperations {
     }
   }
 
+  /** The exception with file and operation in its message, which the system's own lacks. */
+  static IOException failed(Path file, String operation, IOException cause) {
+    return new IOException(file + ": " + operation + " failed: " + cause.getMessage(), cause);
+  }
+
   /** Fills the buffer from {@code offset} on; a file that ends before is corrupt. */
   static void readFully(InputFile in, Path file, ByteBuffer destination, long offset)
       throws IOException {
     long at = offset;
     while (destination.hasRemaining()) {
-      int read = in.read(destination, at);
+      int read;
+      try {
+        read = in.read(destination, at);
+      } catch (IOException e) {
+        throw failed(file, "read at offset " + at, e);
+      }
       if (read < 0) {
         throw new CorruptImageException(
             file,

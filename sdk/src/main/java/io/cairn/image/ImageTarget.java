@@ -19,6 +19,12 @@ public interface ImageTarget {
   /** Makes the place for this rank's image of an epoch; the file doesn't exist yet. */
   Path prepare(long epoch) throws IOException;
 
+  /** An abandoned epoch's image is deleted: so is its place, unless others still use it. */
+  void leave(long epoch) throws IOException;
+
+  /** The directory that all of that is in, for messages. */
+  Path place();
+
   /** Bytes that can still be written there. */
   long usableBytes() throws IOException;
 }

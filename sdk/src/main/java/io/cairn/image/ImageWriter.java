@@ -26,6 +26,7 @@ public final class ImageWriter implements Closeable {
   // Smaller blocks are gathered, larger ones are written from where they are.
   private static final int GATHER_BELOW_BYTES = 64 << 10;
 
+  private final Path file;
   private final OutputFile out;
   private final ImageHeader header;
   private final WriteBuffers buffers;
@@ -44,11 +45,13 @@ public final class ImageWriter implements Closeable {
   private long digest;
   private boolean finished;
 
-  private ImageWriter(OutputFile out, ImageHeader header, WriteBuffers buffers, FaultHook faults) {
+  private ImageWriter(
+      Path file, OutputFile out, ImageHeader header, WriteBuffers buffers, FaultHook faults) {
     if (header.blockBytes() != buffers.blockBytes) {
       throw new IllegalArgumentException(
           "blocks of " + header.blockBytes() + " bytes, buffers for " + buffers.blockBytes);
     }
+    this.file = file;
     this.out = out;
     this.header = header;
     this.buffers = buffers;
@@ -66,7 +69,7 @@ public final class ImageWriter implements Closeable {
   public static ImageWriter create(
       FileOperations files, Path file, ImageHeader header, WriteBuffers buffers, FaultHook faults)
       throws IOException {
-    ImageWriter writer = new ImageWriter(files.create(file), header, buffers, faults);
+    ImageWriter writer = new ImageWriter(file, files.create(file), header, buffers, faults);
     writer.begin();
     return writer;
   }
@@ -167,8 +170,7 @@ public final class ImageWriter implements Closeable {
       output.put(block);
     } else {
       flush();
-      FileOperations.writeFully(out, block);
-      flushedBytes += rawLength;
+      append(block);
     }
     putBlock(offset, rawLength, rawLength, Codec.RAW, rawCrc, rawCrc);
   }
@@ -229,8 +231,12 @@ public final class ImageWriter implements Closeable {
     output.put(footer);
     flush();
     faults.reached(FaultPoint.AFTER_FOOTER_BEFORE_SYNC);
-    out.force();
-    out.close();
+    try {
+      out.force();
+      out.close();
+    } catch (IOException e) {
+      throw FileOperations.failed(file, "sync of " + flushedBytes + " bytes", e);
+    }
     digest = ImageFormat.firstEightBytes(sha);
     finished = true;
   }
@@ -252,12 +258,21 @@ public final class ImageWriter implements Closeable {
   }
 
   private void flushForward(ByteBuffer flipped) throws IOException {
-    int length = flipped.remaining();
-    if (length > 0) {
-      FileOperations.writeFully(out, flipped);
-      flushedBytes += length;
+    if (flipped.hasRemaining()) {
+      append(flipped);
     }
     output.clear();
+  }
+
+  private void append(ByteBuffer source) throws IOException {
+    int length = source.remaining();
+    try {
+      FileOperations.writeFully(out, source);
+    } catch (IOException e) {
+      throw FileOperations.failed(
+          file, "write of " + length + " bytes at offset " + flushedBytes, e);
+    }
+    flushedBytes += length;
   }
 
   /** Bytes that were given to {@link #write} so far. */

@@ -23,6 +23,7 @@
  * Footer    --> IndexOffset:u64, IndexLength:u64, TotalLength:u64, IndexCrc:u32, FooterCrc:u32, Magic:u64 "CAIRNEND"
  * Kind      --> REGION(1) | CALLBACK(2) | ARRAY(3) | COUNTS(4) | CHANNELS(5)
  * Codec     --> ZERO(0) | RAW(1) | LZ4(2)
+ * ElementType --> NONE(0) | BOOLEAN(1) | BYTE(2) | CHAR(3) | SHORT(4) | INT(5) | LONG(6) | FLOAT(7) | DOUBLE(8)
  * </pre>
  *
  * <p>All checksums are CRC32C. {@code StoredCrc} covers the stored bytes and is checked before a

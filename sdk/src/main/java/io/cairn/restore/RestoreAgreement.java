@@ -95,7 +95,7 @@ public final class RestoreAgreement {
     return line.toString();
   }
 
-  private Standing standing(EpochId epoch) {
+  private Standing standing(EpochId epoch) throws IOException {
     Path place = directory.directory(epoch);
     if (files.exists(place.resolve(EpochRecord.COMMITTED))) {
       return Standing.COMMITTED;

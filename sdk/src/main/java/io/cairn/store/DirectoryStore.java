@@ -12,13 +12,15 @@ import io.cairn.image.ImageReader;
 import io.cairn.image.StateFile;
 import java.io.Closeable;
 import java.io.IOException;
-import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.NavigableSet;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -47,6 +49,9 @@ public final class DirectoryStore implements Store, Closeable {
   // Of the executor: epochs that no rank group can restore, so they don't count as kept.
   private final Set<EpochId> unusable = new HashSet<>();
   private boolean agreed;
+
+  // Of the executor: committed epochs whose record is still to be renamed.
+  private final NavigableSet<EpochId> unpublished = new TreeSet<>();
 
   /** Where a pending record stands. */
   private static final class Recording {
@@ -183,7 +188,12 @@ public final class DirectoryStore implements Store, Closeable {
         "publish the record of a committed epoch",
         () -> {
           faults.reached(FaultPoint.AFTER_COMMIT_BEFORE_RENAME);
-          publish(directory.epochId(epoch));
+          unpublished.add(directory.epochId(epoch));
+          // The newest first; an older one is there if its rename failed.
+          for (EpochId committed : List.copyOf(unpublished.descendingSet())) {
+            publish(committed);
+            unpublished.remove(committed);
+          }
           faults.reached(FaultPoint.AFTER_RENAME_BEFORE_PRUNE);
           prune();
         });
@@ -218,13 +228,13 @@ public final class DirectoryStore implements Store, Closeable {
         "delete an abandoned epoch's record",
         () -> {
           Path place = directory.directory(directory.epochId(epoch));
+          files.delete(place.resolve(EpochRecord.PENDING));
+          directory.leave(epoch);
           if (files.exists(place)) {
-            files.delete(place.resolve(EpochRecord.PENDING));
-            files.syncDirectory(place);
             try {
-              files.delete(place);
-            } catch (DirectoryNotEmptyException e) {
-              // Other ranks are still deleting their images; the rest goes with the next commit.
+              files.syncDirectory(place);
+            } catch (NoSuchFileException e) {
+              // Another rank deleted its image, the last, and with it the directory.
             }
           }
         });
@@ -263,7 +273,7 @@ public final class DirectoryStore implements Store, Closeable {
     }
   }
 
-  private boolean committed(EpochId epoch) {
+  private boolean committed(EpochId epoch) throws IOException {
     return files.exists(directory.directory(epoch).resolve(EpochRecord.COMMITTED));
   }
 

@@ -12,6 +12,7 @@ import io.cairn.image.JobIdentity;
 import io.cairn.image.StateFile;
 import java.io.Closeable;
 import java.io.IOException;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -118,7 +119,14 @@ public final class JobDirectory implements ImageTarget, Closeable {
   }
 
   private String createStore() throws IOException {
+    List<Path> parents = new ArrayList<>();
+    for (Path p = directory; p.getParent() != null && !files.exists(p); p = p.getParent()) {
+      parents.add(p.getParent());
+    }
     files.createDirectories(directory);
+    for (Path parent : parents) {
+      files.syncDirectory(parent);
+    }
     Path file = directory.resolve(STORE);
     if (!files.exists(file)) {
       try {
@@ -355,6 +363,20 @@ public final class JobDirectory implements ImageTarget, Closeable {
     Path place = directory(epochId(epoch));
     files.createDirectories(place);
     return place.resolve(EpochRecord.imageName(group.rank()));
+  }
+
+  @Override
+  public void leave(long epoch) throws IOException {
+    try {
+      files.delete(directory(epochId(epoch)));
+    } catch (DirectoryNotEmptyException e) {
+      // Other ranks are still deleting what is theirs; the last one deletes the directory.
+    }
+  }
+
+  @Override
+  public Path place() {
+    return directory;
   }
 
   @Override

@@ -46,6 +46,16 @@ public final class SimulatedRank implements AutoCloseable {
 
   public SimulatedRank(StoreSettings settings, Group group, FileOperations files, FaultHook faults)
       throws Exception {
+    this(settings, group, files, faults, new CaptureSettings(16L * BLOCK_BYTES, BLOCK_BYTES));
+  }
+
+  public SimulatedRank(
+      StoreSettings settings,
+      Group group,
+      FileOperations files,
+      FaultHook faults,
+      CaptureSettings captureSettings)
+      throws Exception {
     this.group = group;
     this.files = files;
     this.faults = faults;
@@ -58,7 +68,7 @@ public final class SimulatedRank implements AutoCloseable {
             pages,
             registry,
             directory,
-            new CaptureSettings(16L * BLOCK_BYTES, BLOCK_BYTES),
+            captureSettings,
             files,
             faults,
             System::nanoTime);
@@ -167,6 +177,12 @@ public final class SimulatedRank implements AutoCloseable {
     PendingImage image = image(epoch, channelState);
     record(epoch, image);
     store.commit(epoch);
+    settle();
+  }
+
+  /** Waits until the store has done what it was asked. */
+  public void settle() throws Exception {
+    storeThread.submit(() -> {}).get();
   }
 
   /** Ends in order. */

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.image;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.cairn.testing.MemoryFiles;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The bytes of an image, as they were released and as the documents say. What is written to {@code
+ * target/} when a test fails is what a new format version's golden files are made of; those of
+ * older versions stay.
+ */
+final class GoldenImageTest {
+  private static final Path GOLDEN = Path.of("src/test/resources/golden");
+  private static final Path JAVADOC = Path.of("src/main/java/io/cairn/image/package-info.java");
+  private static final Path DOCUMENT = Path.of("../docs/image-format.md");
+
+  @Test
+  void shouldReadTheImageOfEveryReleasedVersion() throws IOException {
+    MemoryFiles files = new MemoryFiles();
+    files.put(SampleImage.FILE, Files.readAllBytes(GOLDEN.resolve("image-v1.image")));
+    try (ImageReader reader = ImageReader.open(files, SampleImage.FILE)) {
+      reader.verify();
+      assertEquals(SampleImage.HEADER, reader.header());
+      assertArrayEquals(SampleImage.region(), section(reader, SectionKind.REGION, "u"));
+      assertArrayEquals(new byte[0], section(reader, SectionKind.REGION, "empty"));
+      assertArrayEquals(new byte[] {1, 2, 3}, section(reader, SectionKind.CALLBACK, "clock"));
+      assertArrayEquals(new byte[16], section(reader, SectionKind.ARRAY, "r"));
+      assertArrayEquals(new byte[] {9}, section(reader, SectionKind.COUNTS, ""));
+      assertArrayEquals(new byte[] {7, 7}, section(reader, SectionKind.CHANNELS, ""));
+      assertEquals(0xa8d26f0cd178dd28L, reader.digest());
+    }
+  }
+
+  private static byte[] section(ImageReader reader, SectionKind kind, String name)
+      throws IOException {
+    Section section = reader.find(kind, name).orElseThrow();
+    ByteBuffer bytes = ByteBuffer.allocateDirect((int) section.lengthBytes());
+    reader.read(section, (offset, length) -> bytes.slice((int) offset, length));
+    byte[] copy = new byte[bytes.capacity()];
+    bytes.get(0, copy);
+    return copy;
+  }
+
+  @Test
+  void shouldWriteTheSameBytesAsEver() throws IOException {
+    byte[] written = SampleImage.bytes();
+    Files.write(Path.of("target/image-v1.image"), written);
+    assertArrayEquals(Files.readAllBytes(GOLDEN.resolve("image-v1.image")), written);
+  }
+
+  @Test
+  void shouldHaveTheBytesThatTheGrammarSays() throws IOException {
+    String dump = Grammar.of(JAVADOC).dump(SampleImage.bytes());
+    Files.writeString(Path.of("target/image-v1.txt"), dump);
+    assertEquals(Files.readString(GOLDEN.resolve("image-v1.txt")), dump);
+  }
+
+  @Test
+  void shouldHaveTheCodesThatTheGrammarSays() throws IOException {
+    Grammar grammar = Grammar.of(JAVADOC);
+    Map<String, Integer> kinds = new LinkedHashMap<>();
+    for (SectionKind kind : SectionKind.values()) {
+      kinds.put(kind.name(), kind.code());
+    }
+    Map<String, Integer> codecs = new LinkedHashMap<>();
+    for (Codec codec : Codec.values()) {
+      codecs.put(codec.name(), codec.code());
+    }
+    Map<String, Integer> types = new LinkedHashMap<>();
+    for (ElementType type : ElementType.values()) {
+      types.put(type.name(), type.code());
+    }
+    assertEquals(grammar.codes("Kind"), kinds);
+    assertEquals(grammar.codes("Codec"), codecs);
+    assertEquals(grammar.codes("ElementType"), types);
+  }
+
+  @Test
+  void shouldBeDocumentedByTheSameGrammar() throws IOException {
+    Map<String, String> documented = Grammar.of(DOCUMENT).productions();
+    Grammar.of(JAVADOC)
+        .productions()
+        .forEach((name, production) -> assertEquals(production, documented.get(name), name));
+  }
+
+  @Test
+  void shouldNoticeAGrammarThatIsNotWhatTheBytesAre() throws IOException {
+    String wrong = Files.readString(JAVADOC).replace("Rank:u32, WorldSize:u32", "Rank:u32");
+    byte[] sample = SampleImage.bytes();
+    assertThrows(
+        Throwable.class, () -> new Grammar(wrong.lines().toList()).dump(sample), "shorter header");
+  }
+}

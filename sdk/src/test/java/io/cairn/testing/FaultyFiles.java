@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.testing;
+
+import io.cairn.image.FileOperations;
+import io.cairn.image.InputFile;
+import io.cairn.image.OutputFile;
+import io.cairn.image.SystemFiles;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.FileSystemException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Real files whose operations can fail, one by one or from some point on, and are logged. The
+ * messages of injected failures are those of the system.
+ */
+public final class FaultyFiles implements FileOperations {
+  private final FileOperations files = new SystemFiles();
+  private final List<String> log = new ArrayList<>();
+  private Fault fault = operation -> false;
+  private String message = "";
+  private boolean crashed;
+  private int mostBytesPerWrite = Integer.MAX_VALUE;
+
+  /** Says which operations fail. */
+  @FunctionalInterface
+  public interface Fault {
+
+    /** Whether an operation, such as {@code force rank-0.image}, fails. */
+    boolean hits(String operation);
+  }
+
+  /** The process is dead: nothing reaches the disk any more. */
+  public static final class Crashed extends Error {
+    private static final long serialVersionUID = 1L;
+
+    Crashed() {
+      super("crashed");
+    }
+  }
+
+  /** From now on operations that the fault hits fail with that message. */
+  public synchronized void fail(String systemMessage, Fault newFault) {
+    message = systemMessage;
+    fault = newFault;
+  }
+
+  /** From now on everything works again. */
+  public void heal() {
+    fail("", operation -> false);
+  }
+
+  /** From now on nothing changes anything on disk. */
+  public synchronized void crash() {
+    crashed = true;
+  }
+
+  /** Writes take at most so many bytes each. */
+  public synchronized void shortWrites(int mostBytes) {
+    mostBytesPerWrite = mostBytes;
+  }
+
+  /** What was done since the log was last taken, such as {@code write 512 rank-0.image}. */
+  public synchronized List<String> takeLog() {
+    List<String> taken = List.copyOf(log);
+    log.clear();
+    return taken;
+  }
+
+  /** An operation on an open file: the system's message doesn't name it. */
+  private synchronized void begin(String operation) throws IOException {
+    if (crashed) {
+      throw new Crashed();
+    }
+    if (fault.hits(operation)) {
+      log.add("FAILED " + operation);
+      throw new IOException(message);
+    }
+    log.add(operation);
+  }
+
+  /** An operation on a path, which the system's message names. */
+  private void begin(String operation, Path path) throws IOException {
+    try {
+      begin(operation);
+    } catch (IOException e) {
+      throw new FileSystemException(path.toString(), null, e.getMessage());
+    }
+  }
+
+  private static String name(Path path) {
+    return path.getFileName().toString();
+  }
+
+  @Override
+  public OutputFile create(Path file) throws IOException {
+    begin("create " + name(file), file);
+    OutputFile out = files.create(file);
+    return new OutputFile() {
+      @Override
+      public int write(ByteBuffer source) throws IOException {
+        int most;
+        synchronized (FaultyFiles.this) {
+          most = Math.min(source.remaining(), mostBytesPerWrite);
+        }
+        begin("write " + most + " " + name(file));
+        int limit = source.limit();
+        source.limit(source.position() + most);
+        try {
+          return out.write(source);
+        } finally {
+          source.limit(limit);
+        }
+      }
+
+      @Override
+      public void force() throws IOException {
+        begin("force " + name(file));
+        out.force();
+      }
+
+      @Override
+      public void close() throws IOException {
+        out.close();
+      }
+    };
+  }
+
+  @Override
+  public InputFile open(Path file) throws IOException {
+    begin("open " + name(file), file);
+    InputFile in = files.open(file);
+    return new InputFile() {
+      @Override
+      public long lengthBytes() throws IOException {
+        return in.lengthBytes();
+      }
+
+      @Override
+      public int read(ByteBuffer destination, long offset) throws IOException {
+        begin("read " + name(file));
+        return in.read(destination, offset);
+      }
+
+      @Override
+      public void close() throws IOException {
+        in.close();
+      }
+    };
+  }
+
+  @Override
+  public void createDirectories(Path directory) throws IOException {
+    begin("createDirectories " + name(directory), directory);
+    files.createDirectories(directory);
+  }
+
+  @Override
+  public void rename(Path from, Path to) throws IOException {
+    begin("rename " + name(from) + " " + name(to), from);
+    files.rename(from, to);
+  }
+
+  @Override
+  public void delete(Path path) throws IOException {
+    begin("delete " + name(path), path);
+    files.delete(path);
+  }
+
+  @Override
+  public List<String> list(Path directory) throws IOException {
+    begin("list " + name(directory), directory);
+    return files.list(directory);
+  }
+
+  @Override
+  public boolean exists(Path path) throws IOException {
+    begin("exists " + name(path), path);
+    return files.exists(path);
+  }
+
+  @Override
+  public void syncDirectory(Path directory) throws IOException {
+    begin("syncDirectory " + name(directory), directory);
+    files.syncDirectory(directory);
+  }
+
+  @Override
+  public long usableBytes(Path directory) throws IOException {
+    begin("usableBytes " + name(directory), directory);
+    return files.usableBytes(directory);
+  }
+}
