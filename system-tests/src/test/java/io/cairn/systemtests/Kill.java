@@ -87,7 +87,9 @@ sealed interface Kill {
     FaultPoint[] points = FaultPoint.values();
     for (int i = share; i < points.length && plan.size() < kills; i += shares) {
       int rank = OF_RANK_0.contains(points[i]) ? 0 : random.nextInt(ranks);
-      plan.add(new AtFaultPoint(points[i], rank, 1 + random.nextInt(3)));
+      // A process restores once.
+      int nth = points[i] == FaultPoint.AFTER_RESTORE ? 1 : 1 + random.nextInt(3);
+      plan.add(new AtFaultPoint(points[i], rank, nth));
     }
     while (plan.size() < kills) {
       Optional<Integer> rank =

@@ -78,7 +78,7 @@ class KillsIT {
       System.out.printf(
           "%s on %d ranks: %d kills, %d launches, %d late messages captured, %d restored%n%s",
           sample, ranks, kills, launches, lateMessages, queuedMessages, log);
-      assertEquals(wanted, kills);
+      assertTrue(kills >= wanted, () -> kills + " of " + wanted + " kills");
       if (sample == Sample.PIPELINE) {
         // It has messages in flight at each cut: else capture and replay were not tested.
         assertTrue(lateMessages > 0, "no late message was captured");
@@ -127,7 +127,8 @@ class KillsIT {
         }
         plan.addLast(kill);
       }
-      return null;
+      // What is left needs an epoch to come back to.
+      return plan.isEmpty() ? null : new Kill.AtTime(Optional.empty(), 1, 0);
     }
 
     private MpiJob.Outcome launch(Kill kill) {
