@@ -27,10 +27,13 @@ class ChannelStateIT {
     requireSameAfterHalts(3, Backlog.class, "1ms", true);
   }
 
-  /** The same, but left to the application for longer than it needs. */
+  /**
+   * The same, but left to the application for longer than it needs. (A receive that is too short
+   * would lose the rest of its message for the image: such an epoch is abandoned.)
+   */
   @Test
   void shouldServeMessagesThatWereRecordedWhenTheApplicationTookThem() {
-    requireSameAfterHalts(3, Backlog.class, "30s", false);
+    requireSameAfterHalts(3, Backlog.class, "30s", false, "truncate=0");
   }
 
   @Test
@@ -49,43 +52,46 @@ class ChannelStateIT {
   }
 
   private void requireSameAfterHalts(
-      int ranks, Class<?> program, String drainDeadline, boolean drained) {
+      int ranks, Class<?> program, String drainDeadline, boolean drained, String... arguments) {
     String reference =
         bench
             .job(ranks, program)
             .property("cairn.enabled", false)
             .arguments("millis=0")
+            .arguments((Object[]) arguments)
             .run()
             .requireSuccess()
             .only("result ");
 
     // Killed after its second commit, restored, killed after its first, restored again.
     MpiJob.Outcome first =
-        launch(ranks, program, drainDeadline)
+        launch(ranks, program, drainDeadline, arguments)
             .arguments("millis=8")
             .property("systemtests.halt", "1:2")
             .run()
             .requireFailure();
     MpiJob.Outcome second =
-        launch(ranks, program, drainDeadline)
+        launch(ranks, program, drainDeadline, arguments)
             .arguments("millis=8")
             .property("systemtests.halt", "0:1")
             .run()
             .requireFailure();
     MpiJob.Outcome third =
-        launch(ranks, program, drainDeadline).arguments("millis=2").run().requireSuccess();
+        launch(ranks, program, drainDeadline, arguments)
+            .arguments("millis=2")
+            .run()
+            .requireSuccess();
 
     assertEquals(reference, third.only("result "), third::text);
     for (MpiJob.Outcome outcome : new MpiJob.Outcome[] {first, second}) {
       assertTrue(
           outcome.events().sum("committed", "late") > 0,
           () -> "no late message was captured\n" + outcome.text());
-      if (drained) {
-        assertTrue(
-            outcome.events().sum("committed", "drained") > 0,
-            () -> "no message was drained\n" + outcome.text());
-      }
     }
+    // In the second launch all may have been restored ones.
+    assertTrue(
+        !drained || first.events().sum("committed", "drained") > 0,
+        () -> "no message was drained\n" + first.text());
     for (MpiJob.Outcome outcome : new MpiJob.Outcome[] {second, third}) {
       assertEquals(ranks, outcome.events().of("restored").size(), outcome::text);
       assertTrue(
@@ -94,10 +100,12 @@ class ChannelStateIT {
     }
   }
 
-  private MpiJob.Builder launch(int ranks, Class<?> program, String drainDeadline) {
+  private MpiJob.Builder launch(
+      int ranks, Class<?> program, String drainDeadline, String... arguments) {
     return bench
         .job(ranks, program)
         .property("cairn.every", EVERY)
-        .property("cairn.drain.deadline", drainDeadline);
+        .property("cairn.drain.deadline", drainDeadline)
+        .arguments((Object[]) arguments);
   }
 }

@@ -24,9 +24,13 @@ public final class Backlog {
 
   private Backlog() {}
 
-  /** Arguments: steps, millis (of a step), hold (steps without receiving). */
+  /**
+   * Arguments: steps, millis (of a step), hold (steps without receiving), truncate (whether some
+   * receives are too short).
+   */
   public static void main(String[] args) {
-    Map<String, Long> numbers = Scene.numbers(args, "steps=400", "millis=3", "hold=40");
+    Map<String, Long> numbers =
+        Scene.numbers(args, "steps=400", "millis=3", "hold=40", "truncate=1");
     Cairn.run(args, cairn -> run(cairn, numbers));
   }
 
@@ -41,6 +45,7 @@ public final class Backlog {
     boolean restored = cairn.restore();
     Scene.say(0, (restored ? "goes on after step " : "begins with ") + state[0]);
     long[] message = new long[LENGTH];
+    int forms = numbers.get("truncate") != 0 ? FORMS : FORMS - 1;
     while (state[0] < numbers.get("steps")) {
       state[0]++;
       if (rank == 0) {
@@ -48,7 +53,7 @@ public final class Backlog {
           // Two full rounds of messages of each other rank: some were sent long before.
           for (long sent = state[0] - hold + 1; sent <= state[0]; sent++) {
             for (int i = 1; i < size; i++) {
-              state[1] = Scene.mix(state[1], receive(state[0], sent, i));
+              state[1] = Scene.mix(state[1], receive(state[0], sent, i, forms));
             }
           }
         }
@@ -69,12 +74,12 @@ public final class Backlog {
   }
 
   /** The message that rank {@code source} sent in step {@code sent}, checked. */
-  private static long receive(long step, long sent, int source) throws MPIException {
+  private static long receive(long step, long sent, int source, int forms) throws MPIException {
     LongBuffer buffer =
         ByteBuffer.allocateDirect(2 * LENGTH * Long.BYTES)
             .order(ByteOrder.nativeOrder())
             .asLongBuffer();
-    long form = (sent + source) % FORMS;
+    long form = (sent + source) % forms;
     int stride = 1;
     Status status;
     if (form == 0) {
