@@ -22,8 +22,8 @@ maven_said() { # extended regular expression
 
 maven_online() {
   maven "$@" && return 0
-  if maven_said 'Unknown host|Temporary failure in name resolution|No route to host|Network is unreachable|[Cc]onnect(ion)? timed out|Connection refused'; then
-    die "Maven can't reach its repository, and not everything is in $(local_repository) yet; with a network, run: ./cairn setup"
+  if maven_said 'Could not transfer|transfer failed|Unknown host'; then
+    die "Maven can't download what is missing in $(local_repository) (no network? log: $log); with a network, run: ./cairn setup"
   fi
   show_log_from "$log_start"
   return 1
