@@ -22,6 +22,7 @@ public final class FaultyFiles implements FileOperations {
   private Fault fault = operation -> false;
   private String message = "";
   private boolean crashed;
+  private long usable = -1;
   private int mostBytesPerWrite = Integer.MAX_VALUE;
 
   /** Says which operations fail. */
@@ -57,9 +58,21 @@ public final class FaultyFiles implements FileOperations {
     crashed = true;
   }
 
+  /** Returns if the process isn't dead. */
+  public synchronized void live() {
+    if (crashed) {
+      throw new Crashed();
+    }
+  }
+
   /** Writes take at most so many bytes each. */
   public synchronized void shortWrites(int mostBytes) {
     mostBytesPerWrite = mostBytes;
+  }
+
+  /** So many bytes are left, it is said. */
+  public synchronized void usableBytes(long bytes) {
+    usable = bytes;
   }
 
   /** What was done since the log was last taken, such as {@code write 512 rank-0.image}. */
@@ -190,6 +203,8 @@ public final class FaultyFiles implements FileOperations {
   @Override
   public long usableBytes(Path directory) throws IOException {
     begin("usableBytes " + name(directory), directory);
-    return files.usableBytes(directory);
+    synchronized (this) {
+      return usable >= 0 ? usable : files.usableBytes(directory);
+    }
   }
 }
