@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.benchmarks;
+
+import io.cairn.capture.CaptureSettings;
+import io.cairn.capture.ImageCapture;
+import io.cairn.capture.Registry;
+import io.cairn.coordinate.Capture.PendingImage;
+import io.cairn.coordinate.Capture.Progress;
+import io.cairn.coordinate.SealedChannels;
+import io.cairn.image.EpochId;
+import io.cairn.image.FaultHook;
+import io.cairn.image.ImageTarget;
+import io.cairn.image.JobIdentity;
+import io.cairn.image.SystemFiles;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.UUID;
+
+/** A rank's capture with one region, and a directory for its images. */
+final class CaptureRig implements AutoCloseable {
+
+  private static final long WRITE_LIMIT_NANOS = 600_000_000_000L;
+
+  final Memory region;
+  final Path directory;
+  private final ImageCapture capture;
+  private long epoch;
+
+  CaptureRig(long lengthBytes, Content content) throws IOException {
+    region = new Memory(lengthBytes);
+    region.fill(content, 1);
+    directory = Directories.create();
+    Registry registry = new Registry();
+    registry.region("region", region.address, lengthBytes);
+    ImageTarget target = target(region.pages.pageSizeBytes());
+    capture =
+        new ImageCapture(
+            region.pages,
+            registry,
+            target,
+            new CaptureSettings(lengthBytes),
+            new SystemFiles(),
+            FaultHook.NONE,
+            System::nanoTime);
+    capture.prepare();
+  }
+
+  /** What the application waits for. */
+  PendingImage capture() throws Exception {
+    epoch++;
+    return capture.capture(epoch, epoch);
+  }
+
+  /** Waits until the image is synced, looking as often as the agent does. */
+  static void seal(PendingImage image) throws Exception {
+    image.seal(new SealedChannels(0, 0, 0, 0, 0, () -> {}));
+    long begin = System.nanoTime();
+    while (image.progress() == Progress.RUNNING) {
+      if (System.nanoTime() - begin > WRITE_LIMIT_NANOS) {
+        throw new IllegalStateException("no image after ten minutes");
+      }
+      Thread.sleep(1);
+    }
+    if (image.progress() == Progress.FAILED) {
+      throw new IllegalStateException("the image could not be written", image.failure());
+    }
+  }
+
+  /** Removes the last image. */
+  void remove() throws IOException {
+    Files.deleteIfExists(file(epoch));
+  }
+
+  private Path file(long number) {
+    return directory.resolve("epoch-" + number + ".image");
+  }
+
+  private ImageTarget target(long pageBytes) {
+    JobIdentity job = new JobIdentity("benchmark", new UUID(1, 2), 1, pageBytes);
+    return new ImageTarget() {
+      @Override
+      public JobIdentity job() {
+        return job;
+      }
+
+      @Override
+      public int rank() {
+        return 0;
+      }
+
+      @Override
+      public EpochId epochId(long number) {
+        return new EpochId(1, number);
+      }
+
+      @Override
+      public Path prepare(long number) {
+        return file(number);
+      }
+
+      @Override
+      public long usableBytes() throws IOException {
+        return Files.getFileStore(directory).getUsableSpace();
+      }
+    };
+  }
+
+  @Override
+  public void close() throws IOException {
+    capture.close();
+    region.close();
+    Directories.delete(directory);
+  }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.benchmarks;
+
+import io.cairn.image.ImageHeader;
+import java.nio.ByteBuffer;
+import java.util.concurrent.TimeUnit;
+import net.jpountz.lz4.LZ4Compressor;
+import net.jpountz.lz4.LZ4Factory;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.Warmup;
+
+/** LZ4 on one block of an image. Beside it, a copy of that block. */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@Fork(1)
+@Warmup(iterations = 2, time = 500, timeUnit = TimeUnit.MILLISECONDS)
+@Measurement(iterations = 5, time = 500, timeUnit = TimeUnit.MILLISECONDS)
+public class CompressBenchmark {
+
+  @Param Content content;
+
+  private final LZ4Compressor compressor = LZ4Factory.nativeInstance().fastCompressor();
+  private final ByteBuffer block = ByteBuffer.allocateDirect(ImageHeader.DEFAULT_BLOCK_BYTES);
+  private final ByteBuffer output =
+      ByteBuffer.allocateDirect(compressor.maxCompressedLength(ImageHeader.DEFAULT_BLOCK_BYTES));
+
+  @Setup
+  public void fill() {
+    content.fill(block, 1);
+  }
+
+  @Benchmark
+  public ByteBuffer referenceCopy() {
+    return output.put(0, block, 0, block.capacity());
+  }
+
+  @Benchmark
+  public int compress() {
+    return compressor.compress(block, 0, block.capacity(), output, 0, output.capacity());
+  }
+}

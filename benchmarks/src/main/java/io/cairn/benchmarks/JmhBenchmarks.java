@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.benchmarks;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.openjdk.jmh.infra.BenchmarkParams;
+import org.openjdk.jmh.results.Result;
+import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.CommandLineOptionException;
+import org.openjdk.jmh.runner.options.CommandLineOptions;
+
+/**
+ * Runs the JMH classes and sets each figure beside its reference: the method of the same class,
+ * with the same parameters, whose name begins with {@value #REFERENCE}.
+ */
+final class JmhBenchmarks {
+
+  static final String REFERENCE = "reference";
+
+  private JmhBenchmarks() {}
+
+  /** Takes JMH's own arguments. */
+  static void run(List<String> arguments) throws Exception {
+    CommandLineOptions options;
+    try {
+      options = new CommandLineOptions(arguments.toArray(String[]::new));
+    } catch (CommandLineOptionException e) {
+      throw new UsageException(e.getMessage());
+    }
+    if (options.shouldHelp()) {
+      options.showHelp();
+    } else if (options.shouldList()) {
+      new Runner(options).list();
+    } else if (options.shouldListWithParams()) {
+      new Runner(options).listWithParams(options);
+    } else if (options.shouldListProfilers()) {
+      options.listProfilers();
+    } else {
+      measure(options);
+    }
+  }
+
+  private static void measure(CommandLineOptions options) throws RunnerException {
+    Table table = compare(new Runner(options).run());
+    System.out.println();
+    table.print(System.out);
+  }
+
+  /** One row for each figure that has a reference. */
+  static Table compare(Collection<RunResult> results) {
+    Map<String, RunResult> references = new LinkedHashMap<>();
+    List<RunResult> others = new ArrayList<>();
+    for (RunResult result : results) {
+      if (method(result.getParams()).startsWith(REFERENCE)) {
+        references.put(key(result.getParams()), result);
+      } else {
+        others.add(result);
+      }
+    }
+    Table table = new Table("benchmark", "with", "Cairn", "reference", "unit", "ratio");
+    for (RunResult result : others) {
+      Result<?> primary = result.getPrimaryResult();
+      RunResult reference = references.get(key(result.getParams()));
+      String name = simpleClass(result.getParams()) + "." + method(result.getParams());
+      if (reference == null) {
+        table.row(
+            name, parameters(result.getParams()), number(primary), "", primary.getScoreUnit(), "");
+      } else {
+        Result<?> theirs = reference.getPrimaryResult();
+        table.row(
+            name,
+            parameters(result.getParams()),
+            number(primary),
+            number(theirs),
+            primary.getScoreUnit(),
+            Table.ratio(primary.getScore(), theirs.getScore()));
+      }
+    }
+    return table;
+  }
+
+  private static String number(Result<?> result) {
+    double error = result.getScoreError();
+    String score = Table.number(result.getScore());
+    return Double.isNaN(error) ? score : score + " ± " + Table.number(error);
+  }
+
+  private static String key(BenchmarkParams params) {
+    return simpleClass(params) + " " + parameters(params);
+  }
+
+  private static String parameters(BenchmarkParams params) {
+    List<String> values = new ArrayList<>();
+    for (String name : params.getParamsKeys()) {
+      values.add(name + "=" + params.getParam(name));
+    }
+    return String.join(" ", values);
+  }
+
+  private static String method(BenchmarkParams params) {
+    String name = params.getBenchmark();
+    return name.substring(name.lastIndexOf('.') + 1);
+  }
+
+  private static String simpleClass(BenchmarkParams params) {
+    String name = params.getBenchmark();
+    String type = name.substring(0, name.lastIndexOf('.'));
+    return type.substring(type.lastIndexOf('.') + 1);
+  }
+}

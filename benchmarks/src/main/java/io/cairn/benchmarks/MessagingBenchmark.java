@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.benchmarks;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * What the shim and an idle agent add to a message between two ranks: a C program without and with
+ * them, and the same through the Java bindings. The two sides take turns, because the machine's own
+ * figures change from run to run, and the best run of each counts.
+ */
+final class MessagingBenchmark {
+
+  static final String USAGE =
+      """
+      usage: ./cairn bench messaging [options]
+        --runs N         interleaved runs of each side (5)
+        --effort F       messages in a run, as a multiple of the usual number (1)
+        --parts          also the C program with the shim only, and with an idle agent only
+        --no-java        only the C program""";
+
+  private static final String PLAIN = "plain";
+  private static final String BOTH = "both";
+
+  private MessagingBenchmark() {}
+
+  /** The sides of one comparison, each with its best figures so far. */
+  private static final class Sides {
+    final Map<String, Map<String, Double>> best = new LinkedHashMap<>();
+
+    void add(String side, Map<String, Double> figures) {
+      figures.forEach(
+          (name, value) ->
+              best.computeIfAbsent(side, s -> new LinkedHashMap<>())
+                  .merge(name, value, name.equals("pulses") ? Math::max : Math::min));
+    }
+
+    double get(String side, String name) {
+      Double value = best.get(side).get(name);
+      if (value == null) {
+        throw new IllegalStateException("no figure for " + name + " " + side);
+      }
+      return value;
+    }
+  }
+
+  static void run(List<String> arguments) throws Exception {
+    Options options = new Options(USAGE, arguments);
+    int runs = options.integer("--runs", 5);
+    double effort = options.number("--effort", 1);
+    boolean parts = options.flag("--parts");
+    boolean java = !options.flag("--no-java");
+    options.end();
+    Path directory = Files.createTempDirectory("cairn-messaging-");
+    try {
+      Table table =
+          new Table("messages between 2 ranks", "with", "without", "added", "ratio", "goal");
+      Sides c = runC(directory, runs, effort, parts);
+      addRows(table, c, "C", true);
+      if (parts) {
+        for (String side : List.of("shim", "agent")) {
+          Table partial =
+              new Table("messages between 2 ranks", side + " only", "without", "added", "ratio");
+          for (Figure figure : FIGURES) {
+            row(partial, c, side, figure, "C", null);
+          }
+          System.out.println();
+          partial.print(System.out);
+        }
+      }
+      if (java) {
+        addRows(table, runJava(directory, runs, effort), "Java", false);
+      }
+      System.out.println();
+      table.print(System.out);
+      System.out.println(
+          "\n  nanoseconds; with: shim and idle agent, without: MPI alone at MPI_THREAD_MULTIPLE;"
+              + " best of "
+              + runs
+              + " interleaved runs");
+    } finally {
+      Directories.delete(directory);
+    }
+  }
+
+  private record Figure(String key, String title, double goalAdded, double goalRatio) {}
+
+  private static final List<Figure> FIGURES =
+      List.of(
+          new Figure("half-round-trip-8", "half round trip, 8 bytes", 40, 0),
+          new Figure("half-round-trip-65536", "half round trip, 64 KiB", 0, 1.02),
+          new Figure("half-round-trip-1048576", "half round trip, 1 MiB", 0, 1.02),
+          new Figure("per-message-8", "each of 64 in a window, 8 bytes", 0, 0));
+
+  private static void addRows(Table table, Sides sides, String language, boolean goals) {
+    if (sides.get(BOTH, "pulses") <= 0) {
+      throw new IllegalStateException("the agent has not sent a single pulse");
+    }
+    for (Figure figure : FIGURES) {
+      double added = sides.get(BOTH, figure.key) - sides.get(PLAIN, figure.key);
+      double ratio = sides.get(BOTH, figure.key) / sides.get(PLAIN, figure.key);
+      String goal = "";
+      if (goals && figure.goalAdded > 0) {
+        goal =
+            String.format(
+                Locale.ROOT,
+                "+%.0f: %s",
+                figure.goalAdded,
+                added <= figure.goalAdded ? "met" : "missed");
+      } else if (goals && figure.goalRatio > 0) {
+        goal =
+            String.format(
+                Locale.ROOT,
+                "%.2fx: %s",
+                figure.goalRatio,
+                ratio <= figure.goalRatio ? "met" : "missed");
+      }
+      row(table, sides, BOTH, figure, language, goal);
+    }
+  }
+
+  private static void row(
+      Table table, Sides sides, String side, Figure figure, String language, String goal) {
+    double with = sides.get(side, figure.key);
+    double without = sides.get(PLAIN, figure.key);
+    List<String> cells = new ArrayList<>();
+    cells.add(language + ": " + figure.title);
+    cells.add(Table.number(with));
+    cells.add(Table.number(without));
+    cells.add(String.format(Locale.ROOT, "%+.1f", with - without));
+    cells.add(String.format(Locale.ROOT, "%.3fx", with / without));
+    if (goal != null) {
+      cells.add(goal);
+    }
+    table.row(cells.toArray(String[]::new));
+  }
+
+  private static Sides runC(Path directory, int runs, double effort, boolean parts)
+      throws IOException, InterruptedException {
+    String program = compile(directory).toString();
+    List<String> preload = List.of("-x", "LD_PRELOAD=" + shim(directory));
+    String factor = Double.toString(effort);
+    Sides sides = new Sides();
+    for (int i = 1; i <= runs; i++) {
+      System.out.println("C program, run " + i + " of " + runs);
+      sides.add(PLAIN, Mpirun.run(List.of(), List.of(program, "--effort", factor)));
+      sides.add(BOTH, Mpirun.run(preload, List.of(program, "--agent", "--effort", factor)));
+      if (parts) {
+        sides.add("shim", Mpirun.run(preload, List.of(program, "--effort", factor)));
+        sides.add("agent", Mpirun.run(List.of(), List.of(program, "--agent", "--effort", factor)));
+      }
+    }
+    return sides;
+  }
+
+  private static Sides runJava(Path directory, int runs, double effort)
+      throws IOException, InterruptedException {
+    Sides sides = new Sides();
+    for (int i = 1; i <= runs; i++) {
+      System.out.println("Java program, run " + i + " of " + runs);
+      for (boolean enabled : new boolean[] {false, true}) {
+        List<String> jvm =
+            List.of(
+                "-Dcairn.enabled=" + enabled,
+                "-Dcairn.dir=" + directory.resolve("jobs"),
+                "-Dcairn.interval=off",
+                "-Dcairn.restore=fresh",
+                "-Dcairn.log=quiet");
+        sides.add(
+            enabled ? BOTH : PLAIN,
+            Mpirun.java(List.of(), jvm, MessagingProgram.class, List.of(Double.toString(effort))));
+      }
+    }
+    return sides;
+  }
+
+  /** The C program's source travels in this module's jar. */
+  private static Path compile(Path directory) throws IOException, InterruptedException {
+    Path source = unpack("messaging.c", directory);
+    Path program = directory.resolve("messaging");
+    int code =
+        new ProcessBuilder(
+                "mpicc", "-O2", "-std=c11", "-o", program.toString(), source.toString(), "-pthread")
+            .inheritIO()
+            .start()
+            .waitFor();
+    if (code != 0) {
+      throw new IOException("mpicc ended with " + code);
+    }
+    return program;
+  }
+
+  /** Both libraries of the SDK's jar, side by side; returns the shim. */
+  private static Path shim(Path directory) throws IOException {
+    String arch =
+        System.getProperty("os.arch").equals("amd64") ? "x86_64" : System.getProperty("os.arch");
+    String folder = "META-INF/native/linux-" + arch + "/";
+    unpack(folder + "libcairn-core.so", directory);
+    return unpack(folder + "libcairn.so", directory);
+  }
+
+  private static Path unpack(String resource, Path directory) throws IOException {
+    Path file = directory.resolve(resource.substring(resource.lastIndexOf('/') + 1));
+    try (InputStream in = MessagingBenchmark.class.getClassLoader().getResourceAsStream(resource)) {
+      if (in == null) {
+        throw new IOException("no " + resource + " on the class path");
+      }
+      Files.copy(in, file);
+    }
+    return file;
+  }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.benchmarks;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Path;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+import org.openjdk.jmh.runner.options.TimeValue;
+import org.openjdk.jmh.runner.options.VerboseMode;
+
+/** Every benchmark still runs; what it measures here means nothing. */
+class SmokeTest {
+
+  private static final List<Class<?>> BENCHMARKS =
+      List.of(
+          CallbackBenchmark.class,
+          CaptureBenchmark.class,
+          ChecksumBenchmark.class,
+          CompressBenchmark.class,
+          ImageWriteBenchmark.class,
+          SafePointBenchmark.class);
+
+  @Test
+  void shouldMeasureEveryStageBesideItsReference() throws Exception {
+    OptionsBuilder options = new OptionsBuilder();
+    options.include("io\\.cairn\\.benchmarks\\..*");
+    options
+        .forks(0)
+        .warmupIterations(0)
+        .measurementIterations(1)
+        .measurementTime(TimeValue.milliseconds(20))
+        .param("mebibytes", "1")
+        .param("particles", "100")
+        .verbosity(VerboseMode.SILENT)
+        .shouldFailOnError(true);
+    Collection<RunResult> results = new Runner(options.build()).run();
+
+    TreeSet<String> measured = new TreeSet<>();
+    for (RunResult result : results) {
+      assertTrue(result.getPrimaryResult().getScore() > 0, result.getParams().getBenchmark());
+      String name = result.getParams().getBenchmark();
+      measured.add(name.substring(0, name.lastIndexOf('.')));
+    }
+    assertEquals(new TreeSet<>(BENCHMARKS.stream().map(Class::getName).toList()), measured);
+
+    // Half of the figures are references, and each of the others has found its own.
+    Table table = JmhBenchmarks.compare(results);
+    assertEquals(results.size(), 2 * table.rowCount());
+    assertEquals(0, table.rowsWithoutRatio());
+  }
+
+  @Test
+  void shouldMeasureEpochsUnderMpirun(@TempDir Path directory) throws Exception {
+    Map<String, Double> with = EpochBenchmark.launch(true, directory, 4, 2, Content.RANDOM);
+    Map<String, Double> without = EpochBenchmark.launch(false, directory, 4, 2, Content.RANDOM);
+
+    for (String name : List.of("pause", "copy", "durable", "raw", "committed", "safe-point")) {
+      assertTrue(with.getOrDefault(name, 0.0) > 0, name + " in " + with);
+    }
+    assertTrue(with.get("durable") > with.get("pause"), with.toString());
+    // Incompressible: both ranks' images hold all of it.
+    assertTrue(with.get("image-bytes") > 2 * (4 << 20), with.toString());
+    assertTrue(without.get("resident") > 4 << 20, without.toString());
+    assertEquals(6, EpochBenchmark.compare(4, with, without).rowCount());
+  }
+
+  @Test
+  void shouldMeasureMessagesWithAndWithoutTheShim() throws Exception {
+    MessagingBenchmark.run(List.of("--runs", "1", "--effort", "0.002"));
+  }
+}
