@@ -360,7 +360,7 @@ TEST(Ledger, shouldFailWhenTheChannelStateExceedsItsLimit) {
   p.receive(1, "12345");
   EXPECT_EQ("", p.receiver.fault());
   p.receive(1, "123456");
-  EXPECT_NE(std::string::npos, p.receiver.fault().find("cairn.channel-state.limit")) << p.receiver.fault();
+  EXPECT_NE(std::string::npos, p.receiver.fault().find("cairn.channel.limit")) << p.receiver.fault();
 }
 
 TEST(Ledger, shouldForgetSettledChannels) {

@@ -115,7 +115,7 @@ void Ledger::completed(Receive* receive, int source, int tag, PayloadRef payload
       channel.records.push_back({receive->sequence, std::move(payload)});
       if (recordedBytes_ > limit_) {
         fail("the channel state is larger than the limit: " + std::to_string(recordedBytes_) + " bytes of late messages "
-             "recorded, limit " + std::to_string(limit_) + " (option cairn.channel-state.limit)");
+             "recorded, limit " + std::to_string(limit_) + " (option cairn.channel.limit)");
       }
     }
   }

@@ -275,6 +275,7 @@ public final class Cairn implements AutoCloseable {
   public void done() {
     checkOpen();
     done = true;
+    session.done();
   }
 
   /**

@@ -55,6 +55,9 @@ final class DisabledSession extends Session {
   }
 
   @Override
+  void done() {}
+
+  @Override
   void close() {}
 
   @Override

@@ -63,7 +63,8 @@ final class EnabledSession extends Session {
   private final EpochListeners listeners;
   private final EpochLogger log;
 
-  private SafePointGate gate; // null before restore()
+  private SafePointGate gate; // what safePoint() goes through: null before restore(), after done()
+  private SafePointGate opened; // the same, from restore() to the end
   private Agent agent;
   private boolean closed;
 
@@ -206,7 +207,8 @@ final class EnabledSession extends Session {
     EpochCoordinator coordinator =
         new EpochCoordinator(
             fabric, ledger, capture, store, listeners, log, System::nanoTime, settings, origin);
-    gate = coordinator.gate();
+    opened = coordinator.gate();
+    gate = opened;
     agent = new Agent(coordinator, log);
     Shim.agentStarted();
     agent.start();
@@ -226,14 +228,16 @@ final class EnabledSession extends Session {
     SafePointGate gate = this.gate;
     if (gate == null) {
       throw new MisuseException(
-          "safePoint() before restore(); call restore() once, after the registrations and before the main loop");
+          opened == null
+              ? "safePoint() before restore(); call restore() once, after the registrations and before the main loop"
+              : "safePoint() after done(); call done() when the main loop is over");
     }
     gate.safePoint();
   }
 
   @Override
   void requestCheckpoint() {
-    SafePointGate gate = this.gate;
+    SafePointGate gate = opened;
     if (gate == null) {
       throw new MisuseException("requestCheckpoint() before restore()");
     }
@@ -261,6 +265,11 @@ final class EnabledSession extends Session {
   }
 
   @Override
+  void done() {
+    gate = null;
+  }
+
+  @Override
   void close() {
     synchronized (this) {
       if (closed) {
@@ -269,8 +278,8 @@ final class EnabledSession extends Session {
       closed = true;
     }
     try {
-      if (gate != null) {
-        gate.close();
+      if (opened != null) {
+        opened.close();
         agent.join();
       }
       capture.close();

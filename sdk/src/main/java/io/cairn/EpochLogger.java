@@ -32,8 +32,13 @@ final class EpochLogger implements EpochLog {
   public void settled(EpochReport report) {
     if (!report.committed()) {
       if (speaks) {
-        LOGGER.log(Level.WARNING, "epoch " + report.epoch() + " abandoned: " + report.reason()
-            + "; the program goes on, the last committed epoch stays");
+        LOGGER.log(
+            Level.WARNING,
+            "epoch "
+                + report.epoch()
+                + " abandoned: "
+                + report.reason()
+                + "; the program goes on, the last committed epoch stays");
       }
     } else if (informs) {
       LOGGER.log(

@@ -36,6 +36,9 @@ abstract class Session {
   /** How many ranks the world has. */
   abstract int size();
 
+  /** The program says that it passes no safe point any more. */
+  abstract void done();
+
   /** The program has come to its end on this rank; called before MPI is finalized. */
   abstract void close();
 

@@ -75,6 +75,11 @@ class CairnTest {
     }
 
     @Override
+    void done() {
+      calls.add("done");
+    }
+
+    @Override
     void close() {
       calls.add("close");
     }
@@ -104,7 +109,7 @@ class CairnTest {
   void shouldEndInGoodOrderWhenTheBodyDoes() {
     String said = errorOutputOf(() -> cairn.run(c -> c.safePoint()));
 
-    assertEquals(List.of("safePoint", "close"), session.calls);
+    assertEquals(List.of("safePoint", "done", "close"), session.calls);
     assertEquals("", said);
   }
 
@@ -150,7 +155,7 @@ class CairnTest {
     cairn.close();
     cairn.close();
 
-    assertEquals(List.of("close"), session.calls);
+    assertEquals(List.of("done", "close"), session.calls);
     assertThrows(MisuseException.class, () -> cairn.region("u", 8));
     assertThrows(MisuseException.class, cairn::restore);
   }

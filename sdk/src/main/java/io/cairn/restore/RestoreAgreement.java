@@ -15,7 +15,9 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.Set;
@@ -62,16 +64,19 @@ public final class RestoreAgreement {
     Set<EpochId> broken = new HashSet<>();
     List<String> inventories = Together.runText(group, this::inventory);
     boolean everCommitted = inventories.stream().anyMatch(line -> line.startsWith("ever"));
-    for (EpochId epoch : candidates(inventories)) {
+    for (Map.Entry<EpochId, Standing> candidate : candidates(inventories).entrySet()) {
+      EpochId epoch = candidate.getKey();
       List<String> failures = check(epoch);
       if (failures.isEmpty()) {
         return new Choice(Optional.of(epoch), reasons, broken);
       }
-      // An epoch that was decided: to forget it silently would be to lose what the user was told is
-      // safe.
-      everCommitted = true;
       reasons.addAll(failures);
-      broken.add(epoch);
+      if (candidate.getValue() == Standing.COMMITTED) {
+        // To forget it silently would be to lose what the user was told is safe. One that is only
+        // pending was never promised: a launch may have died while it wrote or abandoned it.
+        everCommitted = true;
+        broken.add(epoch);
+      }
     }
     if (everCommitted) {
       throw new NoUsableEpochException(reasons, startAfreshHint);
@@ -103,7 +108,8 @@ public final class RestoreAgreement {
     return files.exists(place.resolve(EpochRecord.PENDING)) ? Standing.PENDING : null;
   }
 
-  private List<EpochId> candidates(List<String> inventories) {
+  /** Newest first. */
+  private Map<EpochId, Standing> candidates(List<String> inventories) {
     NavigableMap<EpochId, Integer> pending = new TreeMap<>();
     Set<EpochId> committed = new HashSet<>();
     for (String inventory : inventories) {
@@ -117,10 +123,12 @@ public final class RestoreAgreement {
         }
       }
     }
-    List<EpochId> candidates = new ArrayList<>();
+    Map<EpochId, Standing> candidates = new LinkedHashMap<>();
     for (EpochId epoch : pending.descendingKeySet()) {
-      if (committed.contains(epoch) || pending.get(epoch) == group.size()) {
-        candidates.add(epoch);
+      if (committed.contains(epoch)) {
+        candidates.put(epoch, Standing.COMMITTED);
+      } else if (pending.get(epoch) == group.size()) {
+        candidates.put(epoch, Standing.PENDING);
       }
     }
     return candidates;

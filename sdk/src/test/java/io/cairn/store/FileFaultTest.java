@@ -147,7 +147,7 @@ final class FileFaultTest {
       if (!committed) {
         assertTree(before, where);
         assertTrue(cause.getMessage().contains(message), where);
-        String[] words = failed[0].split(" ");
+        String[] words = failed[0].split(" ", -1);
         assertTrue(cause.getMessage().contains(words[words[0].equals("write") ? 2 : 1]), where);
       }
     }
