@@ -71,8 +71,11 @@ build() {
 }
 
 build_now() {
+  local module
   say "building with JDK $(jdk_version "${jdks[0]}") (log: $log)"
   # The time of the start, so that what changes meanwhile is built the next time.
+  # A folder that appears beside the sources would look like a change of them.
+  for module in "$root"/*/pom.xml; do mkdir -p "${module%/pom.xml}/target"; done
   touch "$root/target/build-started"
   remove_stale_tests
   # Layout is ./cairn test's business: it must not keep anyone from a demo.

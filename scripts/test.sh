@@ -15,8 +15,8 @@ usage: ./cairn test [options]
 
 Runs, in this order: the build; the format check; the C++ unit tests plain, under the address and
 undefined-behaviour sanitizers, and under the thread sanitizer; the Java unit tests on every JDK 17
-or newer that is found; the system tests under mpirun, in full on the build JDK and one round of
-kills on each other one; each benchmark once, for a moment. Takes about 20 minutes on two cores.
+or newer that is found, with each benchmark once, for a moment; the system tests under mpirun, in
+full on the build JDK and one round of kills on each other one. Takes about 20 minutes on two cores.
 
 The first JDK found builds: JAVA_HOME's, else the one on the PATH, else the oldest in /usr/lib/jvm.
 
@@ -81,7 +81,6 @@ run_tests() {
       system_tests "$jdk" "system tests, one round of kills" -Dsystemtests.kills=1 "-Dit.test=${only:-KillsIT}"
     done
   fi
-  $quick || [[ -n $only ]] || benchmarks_once
   print_summary
 }
 
@@ -152,17 +151,6 @@ system_tests() { # jdk, title, more options...
   maven_run verify -pl system-tests -am -Dunit.tests.skip=true -Dnative.tests.skip=true \
     -Dspotless.check.skip=true -Dmaven.test.failure.ignore=true -Dfailsafe.reports="$reports" "${more[@]}" || status=1
   count "$title" "$status" "$root"/system-tests/target/"$reports"/TEST-*.xml
-}
-
-# So that they don't rot; what they measure in so short a time means nothing.
-benchmarks_once() {
-  local status=0 results=$root/target/benchmarks-once.json title="benchmarks, each once"
-  [[ -n $(find "$root/benchmarks/src" -name '*.java' -print -quit 2>/dev/null) ]] || return 0
-  begin "$title"
-  rm -f "$results"
-  (run_java benchmarks org.openjdk.jmh.Main -f 1 -wi 0 -i 1 -r 50ms -foe true -rf json -rff "$results") \
-    >>"$log" 2>&1 </dev/null || status=1
-  tally "$title" "$status" "$(grep -c '"benchmark" :' "$results" 2>/dev/null || true)" 0 0
 }
 
 # Adds the counts of JUnit reports.

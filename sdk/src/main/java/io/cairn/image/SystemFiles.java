@@ -138,6 +138,11 @@ public final class SystemFiles implements FileOperations {
 
   @Override
   public long usableBytes(Path directory) throws IOException {
-    return Files.getFileStore(directory).getUsableSpace();
+    // Not by way of Files.getFileStore: it looks for the mount point, which containers may hide.
+    long usable = directory.toFile().getUsableSpace();
+    if (usable == 0 && !exists(directory)) {
+      throw new NoSuchFileException(directory.toString());
+    }
+    return usable;
   }
 }
