@@ -201,6 +201,23 @@ JNIEXPORT jlong JNICALL Java_io_cairn_natives_NativeLedger_take(JNIEnv*, jclass,
   return message ? reinterpret_cast<jlong>(at<Ledger>(ledger)->take(message)) : 0;
 }
 
+// {source, tag, length} of the queued message, or null.
+JNIEXPORT jintArray JNICALL Java_io_cairn_natives_NativeLedger_probe(JNIEnv* env, jclass, jlong ledger,
+                                                                     jlong communicator, jint source, jint tag) {
+  jint values[3];
+  {
+    Guard guard(at<Ledger>(ledger)->lock);
+    const Queued* message = at<Ledger>(ledger)->find(static_cast<uint64_t>(communicator), source, tag);
+    if (!message) return nullptr;
+    values[0] = message->source;
+    values[1] = message->tag;
+    values[2] = static_cast<jint>(message->payload->bytes);
+  }
+  jintArray result = env->NewIntArray(3);
+  if (result) env->SetIntArrayRegion(result, 0, 3, values);
+  return result;
+}
+
 JNIEXPORT jintArray JNICALL Java_io_cairn_natives_NativeLedger_envelope(JNIEnv* env, jclass, jlong receive) {
   jint values[2] = {at<Receive>(receive)->source, at<Receive>(receive)->tag};
   jintArray result = env->NewIntArray(2);

@@ -172,6 +172,11 @@ public class NativeLedger implements Ledger, AutoCloseable {
     return take(handle, communicator, source, tag);
   }
 
+  /** Source, tag and length of the queued message that {@link #take} would take, or null. */
+  public int[] probe(long communicator, int source, int tag) {
+    return probe(handle, communicator, source, tag);
+  }
+
   /** Source and tag of the message that a receive from the queue got. */
   public int[] envelopeOf(long receive) {
     return envelope(receive);
@@ -279,6 +284,8 @@ public class NativeLedger implements Ledger, AutoCloseable {
   private static native long post(long ledger, long communicator, int source, int tag);
 
   private static native long take(long ledger, long communicator, int source, int tag);
+
+  private static native int[] probe(long ledger, long communicator, int source, int tag);
 
   private static native int[] envelope(long receive);
 

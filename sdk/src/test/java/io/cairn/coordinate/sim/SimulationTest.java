@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.coordinate.sim;
+
+import static org.junit.jupiter.api.Assertions.assertAll;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cairn.coordinate.sim.ProgramGenerator.Kind;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/**
+ * Whole worlds from one seed each: random programs on 2 to 64 ranks, cut, killed and restored,
+ * judged by what a simulator knows and no rank can. {@code -Dsim.seeds=N} runs N seeds of each
+ * kind, {@code -Dsim.first=S} begins at seed S.
+ */
+@Timeout(3600)
+class SimulationTest {
+
+  private static final long FIRST = Long.getLong("sim.first", 1);
+
+  private static SimWorld.Counts run(Kind kind, int seeds, boolean faults) {
+    SimWorld.Counts counts = new SimWorld.Counts();
+    long begin = System.nanoTime();
+    long count = Long.getLong("sim.seeds", seeds);
+    for (long seed = FIRST; seed < FIRST + count; seed++) {
+      job(kind, seed, faults, counts);
+    }
+    double seconds = (System.nanoTime() - begin) / 1e9;
+    System.out.printf(
+        "%s%s: %d seeds, %.0f per second; %s%n",
+        kind, faults ? " with faults" : "", count, count / seconds, counts);
+    return counts;
+  }
+
+  /** A job from its first launch to its end, with crashes on the way. */
+  static void job(Kind kind, long seed, boolean withFaults, SimWorld.Counts counts) {
+    Dice dice = new Dice(seed * 4 + kind.ordinal());
+    int size =
+        dice.chance(0.05)
+            ? dice.between(17, 64)
+            : dice.chance(0.3) ? dice.between(5, 16) : dice.between(2, 4);
+    Program program = ProgramGenerator.generate(dice, kind, size);
+    SimFaults faults = withFaults ? SimFaults.some(dice, size) : SimFaults.NONE;
+    int length = program.ops().stream().mapToInt(o -> o.size()).sum();
+    int crashes = dice.below(4);
+    Truth from = null;
+    for (int launch = 1; ; launch++) {
+      String name =
+          "seed %d (%s%s), %d ranks, launch %d%s"
+              .formatted(
+                  seed,
+                  kind,
+                  withFaults ? ", faults" : "",
+                  size,
+                  launch,
+                  from == null ? "" : " from epoch " + from.epoch);
+      long crashAfter = launch <= crashes ? 1 + dice.below(length * 8) : Long.MAX_VALUE;
+      try (SimWorld world =
+          new SimWorld(name, program, kind, dice, faults, counts, launch, from, crashAfter)) {
+        if (world.run()) {
+          return;
+        }
+        from = world.last();
+      }
+    }
+  }
+
+  private static void above(String what, long count) {
+    assertTrue(count > 0, "no " + what + ": the simulation proves nothing about it");
+  }
+
+  @Test
+  void shouldCommitOnlyConsistentCutsAndResumeFromEachOfThem() {
+    SimWorld.Counts counts = run(Kind.VALID, 500, false);
+    assertAll(
+        () -> above("committed epoch", counts.commits),
+        () -> above("late message", counts.late),
+        () -> above("drained message", counts.drained),
+        () -> above("peeked message", counts.peeked),
+        () -> above("replayed message", counts.replayed),
+        () -> above("crash", counts.crashes),
+        () -> above("restore", counts.restores),
+        () -> above("held rank", counts.held));
+  }
+
+  @Test
+  void shouldGoOnAfterFailuresOfCaptureAndDisk() {
+    SimWorld.Counts counts = run(Kind.VALID, 200, true);
+    above("committed epoch", counts.commits);
+    above("restore", counts.restores);
+    above("abandoned epoch", counts.injected);
+  }
+
+  @Test
+  void shouldNameEarlyMessagesAndNeverCommitThem() {
+    SimWorld.Counts counts = run(Kind.EARLY, 200, false);
+    above("early message", counts.early);
+  }
+
+  @Test
+  void shouldNameStraddlingCollectivesAndNeverCommitThem() {
+    SimWorld.Counts counts = run(Kind.STRADDLING, 200, false);
+    above("straddling collective", counts.straddling);
+  }
+
+  @Test
+  void shouldNameMisalignedSafePointsAndNeverCommitAnInconsistentCut() {
+    SimWorld.Counts counts = run(Kind.MISALIGNED, 200, false);
+    above("rank that finished early", counts.finishedEarly);
+    above("warning", counts.misalignedWarnings);
+  }
+}
