@@ -100,6 +100,14 @@ final class CaptureRig implements AutoCloseable {
       }
 
       @Override
+      public void leave(long number) {}
+
+      @Override
+      public Path place() {
+        return directory;
+      }
+
+      @Override
       public long usableBytes() throws IOException {
         return Files.getFileStore(directory).getUsableSpace();
       }
