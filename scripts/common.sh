@@ -30,10 +30,10 @@ open_log() {
     die "can't write to $root/target: work in a clone of your own"
 }
 
-# The interesting end of what was logged after the given line.
+# The interesting end of what was logged after the given line: no progress of Maven, no advice on how to call it.
 show_log_from() {
-  # Without Maven's advice on how to call Maven.
-  tail -n "+$(($1 + 1))" "$log" | grep -Ev '^\[ERROR\] *(\[Help|$|To see the full|Re-run Maven|For more information|After correcting|  mvn <args>)' |
+  tail -n "+$(($1 + 1))" "$log" |
+    grep -Ev '^(\[INFO\]|\[ERROR\] *(\[Help|$|-> \[Help|To see the full|Re-run Maven|For more information|After correcting|  mvn <args>)|[^ ]*\[0m|$)' |
     tail -n 40 >&2 || true
   say "the whole log: $log" >&2
 }
