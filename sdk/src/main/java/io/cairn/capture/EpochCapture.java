@@ -150,7 +150,8 @@ final class EpochCapture implements PendingImage {
       owner.target().leave(epoch);
     } catch (IOException e) {
       owner.log(
-          System.Logger.Level.WARNING, "the directory of abandoned epoch " + epoch + " stays: " + e);
+          System.Logger.Level.WARNING,
+          "the directory of abandoned epoch " + epoch + " stays: " + e);
     }
   }
 

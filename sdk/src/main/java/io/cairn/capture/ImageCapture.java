@@ -18,7 +18,8 @@ import java.util.function.LongSupplier;
  * than what is registered, capture waits for chunks to be written.
  */
 public final class ImageCapture implements Capture, AutoCloseable {
-  private static final int QUEUE_CAPACITY = 4096;
+  // Orders for sections and for small blocks, which share chunks.
+  private static final int SMALL_ORDERS = 4096;
 
   // Blocks of small sections share a chunk, each at a place that suits every element type.
   private static final int ALIGNMENT = 64;
@@ -31,9 +32,9 @@ public final class ImageCapture implements Capture, AutoCloseable {
   private final FaultHook faults;
   private final LongSupplier nanoClock;
   private final System.Logger logger = System.getLogger("io.cairn.capture");
-  private final WriterQueue queue = new WriterQueue(QUEUE_CAPACITY);
   private final WriterQueue.Item order = new WriterQueue.Item();
 
+  private WriterQueue queue;
   private StagingPool pool;
   private OffHeap callbackBytes;
   private WriteBuffers buffers;
@@ -78,7 +79,10 @@ public final class ImageCapture implements Capture, AutoCloseable {
       return;
     }
     registry.freeze();
-    pool = new StagingPool(pages, settings.blockBytes(), chunkCount());
+    int chunks = chunkCount();
+    pool = new StagingPool(pages, settings.blockBytes(), chunks);
+    // Two orders for each chunk, or capture would wait for the queue while the pool has room.
+    queue = new WriterQueue((int) Math.min(Integer.MAX_VALUE / 2, 2L * chunks + SMALL_ORDERS));
     callbackBytes = new OffHeap(64 << 10);
     buffers = new WriteBuffers(settings.blockBytes());
     writerThread = new Thread(this::write, "cairn-writer");

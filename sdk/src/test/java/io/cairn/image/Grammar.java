@@ -177,8 +177,7 @@ final class Grammar {
         hex.append(String.format("%02x ", image.get(i)));
       }
       String shown = from == at ? label : "";
-      lines.add(
-          String.format(Locale.ROOT, "%04x  %-48s %s", from, hex, shown).stripTrailing());
+      lines.add(String.format(Locale.ROOT, "%04x  %-48s %s", from, hex, shown).stripTrailing());
     }
     require(dump.put(at, lines) == null, label + " is the only one at its offset", at);
   }

@@ -80,7 +80,8 @@ final class StateFileTest {
         byte[] damaged = sound.clone();
         damaged[at] ^= (byte) (1 << bit);
         int offset = at;
-        Throwable e = assertThrows(CorruptImageException.class, () -> read(damaged), () -> "" + offset);
+        Throwable e =
+            assertThrows(CorruptImageException.class, () -> read(damaged), () -> "" + offset);
         assertTrue(e.getMessage().contains(FILE.toString()), e.getMessage());
       }
     }

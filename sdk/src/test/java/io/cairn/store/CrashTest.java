@@ -82,7 +82,8 @@ final class CrashTest {
   private static Set<String> tree(Path directory) throws Exception {
     try (Stream<Path> all = Files.walk(directory.resolve("job"))) {
       Set<String> names = new TreeSet<>();
-      all.filter(path -> path.getNameCount() > directory.getNameCount() + 2 || Files.isDirectory(path))
+      all.filter(
+              path -> path.getNameCount() > directory.getNameCount() + 2 || Files.isDirectory(path))
           .forEach(path -> names.add(directory.resolve("job").relativize(path).toString()));
       names.remove("");
       return names;

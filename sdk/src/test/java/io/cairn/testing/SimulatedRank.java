@@ -65,13 +65,7 @@ public final class SimulatedRank implements AutoCloseable {
     store = new DirectoryStore(directory, files, faults, storeThread, System::nanoTime);
     capture =
         new ImageCapture(
-            pages,
-            registry,
-            directory,
-            captureSettings,
-            files,
-            faults,
-            System::nanoTime);
+            pages, registry, directory, captureSettings, files, faults, System::nanoTime);
   }
 
   /** Registers memory and returns its view. */

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.capture;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.sun.management.ThreadMXBean;
+import io.cairn.coordinate.Capture.PendingImage;
+import io.cairn.coordinate.Capture.Progress;
+import io.cairn.coordinate.SealedChannels;
+import io.cairn.image.FaultHook;
+import io.cairn.image.FaultPoint;
+import io.cairn.image.SystemFiles;
+import io.cairn.natives.NativePages;
+import io.cairn.store.JobDirectory;
+import io.cairn.store.Launch;
+import io.cairn.store.StoreSettings;
+import io.cairn.testing.ThreadGroupWorld;
+import java.lang.management.ManagementFactory;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.Random;
+import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Capture and write make no garbage: what they allocate doesn't grow with the bytes. */
+final class CaptureAllocationTest {
+  private static final int BLOCK_BYTES = 4096;
+  private static final int FEW = 1_000;
+  private static final int MANY = 6_000;
+
+  @TempDir Path directory;
+  private final NativePages pages = new NativePages();
+  private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
+  /** Heap bytes that the application's and the writer's thread allocate for an epoch. */
+  private record Allocated(long application, long writer) {}
+
+  @Test
+  void shouldAllocateNothingPerBlock() throws Exception {
+    assertTrue(threads.isThreadAllocatedMemorySupported());
+    Allocated few = measure("few", FEW);
+    Allocated many = measure("many", MANY);
+    // Less than a byte for each block more: one object would be 16.
+    assertTrue(many.application - few.application < MANY - FEW, few + ", " + many);
+    assertTrue(many.writer - few.writer < MANY - FEW, few + ", " + many);
+  }
+
+  private Allocated measure(String jobId, int blocks) throws Exception {
+    long lengthBytes = (long) blocks * BLOCK_BYTES;
+    long address = pages.allocate(lengthBytes);
+    ByteBuffer region = pages.view(address, (int) lengthBytes);
+    byte[] noise = new byte[BLOCK_BYTES];
+    new Random(1).nextBytes(noise);
+    for (int block = 0; block < blocks; block++) {
+      // Zeros, noise, and what shrinks: every codec is in it.
+      if (block % 3 != 0) {
+        region.put(block * BLOCK_BYTES, noise, 0, block % 3 == 1 ? BLOCK_BYTES : BLOCK_BYTES / 2);
+      }
+    }
+    Registry registry = new Registry();
+    registry.region("u", address, lengthBytes);
+    registry.array("a", new double[blocks * BLOCK_BYTES / Double.BYTES]);
+    JobDirectory target =
+        JobDirectory.open(
+            new StoreSettings(directory, jobId),
+            4096,
+            new ThreadGroupWorld(1).group(0),
+            new SystemFiles(),
+            new Launch("node", 1, "now", new UUID(1, 1)),
+            System::nanoTime);
+    CountDownLatch[] captured = {new CountDownLatch(1)};
+    Thread[] writer = new Thread[1];
+    // The writer begins when all is captured: who waits for a lock allocates, and isn't meant here.
+    FaultHook hook =
+        point -> {
+          if (point == FaultPoint.MID_BLOCKS && captured[0].getCount() > 0) {
+            writer[0] = Thread.currentThread();
+            await(captured[0]);
+          }
+        };
+    try (ImageCapture capture =
+        new ImageCapture(
+            pages,
+            registry,
+            target,
+            new CaptureSettings(4 * lengthBytes, BLOCK_BYTES),
+            new SystemFiles(),
+            hook,
+            System::nanoTime)) {
+      capture.prepare();
+      Allocated result = null;
+      for (int epoch = 0; epoch < 4; epoch++) {
+        captured[0] = new CountDownLatch(1);
+        long application = threads.getThreadAllocatedBytes(Thread.currentThread().getId());
+        PendingImage image = capture.capture(epoch, epoch);
+        application = threads.getThreadAllocatedBytes(Thread.currentThread().getId()) - application;
+        while (writer[0] == null) {
+          Thread.onSpinWait();
+        }
+        long written = threads.getThreadAllocatedBytes(writer[0].getId());
+        captured[0].countDown();
+        image.seal(new SealedChannels(0, 0, 0, 0, 0, () -> {}));
+        while (image.progress() == Progress.RUNNING) {
+          Thread.sleep(1);
+        }
+        assertEquals(Progress.DONE, image.progress());
+        written = threads.getThreadAllocatedBytes(writer[0].getId()) - written;
+        result = new Allocated(application, written);
+      }
+      assertNotNull(result);
+      return result;
+    } finally {
+      target.close();
+      pages.free(address, lengthBytes);
+    }
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+}
