@@ -315,7 +315,7 @@ final class SimRank implements Capture, EpochEvents, EpochLog, Store {
           "%s got %s instead of %s"
               .formatted(r.receive, m, world.program.messages().get(r.receive.expected())));
     }
-    if (probed != null && probed != m) {
+    if (probed != null && probed.id() != m.id()) {
       throw world.failure("a probe told of %s, then came %s".formatted(probed, m));
     }
     probed = null;
@@ -340,7 +340,7 @@ final class SimRank implements Capture, EpochEvents, EpochLog, Store {
       }
       found = p.message;
     }
-    if (found != expected) {
+    if (found.id() != expected.id()) {
       throw world.failure("a probe told of %s instead of %s".formatted(found, expected));
     }
     probed = found;

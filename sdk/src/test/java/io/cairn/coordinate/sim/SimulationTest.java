@@ -71,7 +71,7 @@ class SimulationTest {
 
   @Test
   void shouldCommitOnlyConsistentCutsAndResumeFromEachOfThem() {
-    SimWorld.Counts counts = run(Kind.VALID, 500, false);
+    SimWorld.Counts counts = run(Kind.VALID, 400, false);
     assertAll(
         () -> above("committed epoch", counts.commits),
         () -> above("late message", counts.late),
@@ -85,7 +85,7 @@ class SimulationTest {
 
   @Test
   void shouldGoOnAfterFailuresOfCaptureAndDisk() {
-    SimWorld.Counts counts = run(Kind.VALID, 200, true);
+    SimWorld.Counts counts = run(Kind.VALID, 150, true);
     above("committed epoch", counts.commits);
     above("restore", counts.restores);
     above("abandoned epoch", counts.injected);
@@ -93,19 +93,19 @@ class SimulationTest {
 
   @Test
   void shouldNameEarlyMessagesAndNeverCommitThem() {
-    SimWorld.Counts counts = run(Kind.EARLY, 200, false);
+    SimWorld.Counts counts = run(Kind.EARLY, 300, false);
     above("early message", counts.early);
   }
 
   @Test
   void shouldNameStraddlingCollectivesAndNeverCommitThem() {
-    SimWorld.Counts counts = run(Kind.STRADDLING, 200, false);
+    SimWorld.Counts counts = run(Kind.STRADDLING, 150, false);
     above("straddling collective", counts.straddling);
   }
 
   @Test
   void shouldNameMisalignedSafePointsAndNeverCommitAnInconsistentCut() {
-    SimWorld.Counts counts = run(Kind.MISALIGNED, 200, false);
+    SimWorld.Counts counts = run(Kind.MISALIGNED, 150, false);
     above("rank that finished early", counts.finishedEarly);
     above("warning", counts.misalignedWarnings);
   }
