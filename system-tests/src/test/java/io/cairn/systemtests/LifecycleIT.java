@@ -152,6 +152,29 @@ class LifecycleIT {
   }
 
   @Test
+  void shouldLetOneOfTwoLaunchesRunThatBeginAtOnce() {
+    MpiJob[] jobs = new MpiJob[2];
+    for (int i = 0; i < jobs.length; i++) {
+      jobs[i] =
+          bench
+              .job(2, Ring.class)
+              .property("cairn.every", 20)
+              .property("cairn.lock.wait", "300ms")
+              .arguments("steps=100000000", "millis=1")
+              .start();
+    }
+    MpiJob winner = jobs[0].endsBefore(jobs[1]) ? jobs[1] : jobs[0];
+    MpiJob.Outcome refused = (winner == jobs[0] ? jobs[1] : jobs[0]).finish().requireFailure();
+
+    winner.awaitLine("event committed rank=0 ");
+    String holder = Long.toString(winner.ranks().get(0).pid());
+    refused.line("Ring", holder, host());
+    refused.requireNo("rank 0 begins").requireNo("event ");
+    winner.killAll();
+    winner.finish();
+  }
+
+  @Test
   void shouldSaveARegionOfMoreThanTwoGibibytes() {
     bench
         .job(1, LargeRegion.class)

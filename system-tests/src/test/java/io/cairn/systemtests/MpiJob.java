@@ -259,6 +259,19 @@ final class MpiJob {
     }
   }
 
+  /** Waits until this job or the other has ended; true if it was this one. */
+  boolean endsBefore(MpiJob other) {
+    for (long left = timeoutSeconds * 1_000L; left > 0; left -= 20) {
+      if (!livesFor(10)) {
+        return true;
+      }
+      if (!other.livesFor(10)) {
+        return false;
+      }
+    }
+    throw hangs("did not end, nor did the other, within " + timeoutSeconds + " s");
+  }
+
   private interface Wait<T> {
     T get() throws InterruptedException;
   }

@@ -6,11 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cairn.systemtests.programs.Ring;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -19,7 +20,23 @@ class RestoreIT {
 
   private static final int RANKS = 3;
 
+  /** What can't be compressed: a flipped bit in it is valid data but for the checksum. */
+  private static final String RANDOM = "random=1";
+
+  /** The answer of {@link #continued}; and a job to continue, copied by each test. */
+  private static String reference;
+
+  private static Path prepared;
+
   @RegisterExtension final Workbench bench = new Workbench();
+
+  @AfterAll
+  static void deletePrepared() {
+    if (prepared != null) {
+      Workbench.delete(prepared);
+      prepared = null;
+    }
+  }
 
   @Test
   void shouldUseTheOlderEpochOnAllRanksWhenAByteIsFlipped() throws IOException {
@@ -49,8 +66,7 @@ class RestoreIT {
 
   @Test
   void shouldUseTheOlderEpochWhenAnImageIsOneOfAnotherJob() throws IOException {
-    interruptedJob();
-    Path foreign = bench.files(Ring.class).committed().get(1).image(1);
+    Path foreign = runAndInterrupt().get(1).image(1);
     bench.emptyFolder();
     List<JobFiles.Epoch> epochs = interruptedJob();
     Files.delete(epochs.get(1).image(1));
@@ -60,7 +76,7 @@ class RestoreIT {
   }
 
   @Test
-  void shouldRefuseAWorldOfAnotherSizeWithBothSizes() {
+  void shouldRefuseAWorldOfAnotherSizeWithBothSizes() throws IOException {
     interruptedJob();
     List<JobFiles.Epoch> before = bench.files(Ring.class).epochs();
 
@@ -95,7 +111,7 @@ class RestoreIT {
   @Test
   void shouldRefuseToStartWhenAllCommittedEpochsAreGone() throws IOException {
     for (JobFiles.Epoch epoch : interruptedJob()) {
-      delete(epoch.folder());
+      Workbench.delete(epoch.folder());
     }
 
     continued().run().requireFailure().line("no committed epoch can be restored");
@@ -114,7 +130,7 @@ class RestoreIT {
   }
 
   @Test
-  void shouldRefuseToRestoreIntoSomethingElse() {
+  void shouldRefuseToRestoreIntoSomethingElse() throws IOException {
     interruptedJob();
     bench
         .job(RANKS, Ring.class)
@@ -137,23 +153,38 @@ class RestoreIT {
   }
 
   /** A job that was killed when it had two committed epochs; returns these. */
-  private List<JobFiles.Epoch> interruptedJob() {
+  private List<JobFiles.Epoch> interruptedJob() throws IOException {
+    if (prepared == null) {
+      runAndInterrupt();
+      prepared = Files.createTempDirectory("cst-prepared");
+      copy(bench.files(Ring.class).folder(), prepared.resolve("job"));
+    } else {
+      copy(prepared.resolve("job"), bench.files(Ring.class).folder());
+    }
+    return decided();
+  }
+
+  private List<JobFiles.Epoch> runAndInterrupt() {
     bench
         .job(RANKS, Ring.class)
         .property("cairn.every", 15)
         .property("systemtests.halt", "0:3")
-        .arguments("steps=100000", "millis=2")
+        .arguments("steps=100000", "millis=2", RANDOM)
         .run()
         .requireFailure();
-    JobFiles files = bench.files(Ring.class);
-    List<JobFiles.Epoch> decided =
-        files.epochs().stream().filter(e -> e.committed() || e.pendingRecord()).toList();
-    assertTrue(decided.size() >= 2, () -> files.epochs().toString());
-    List<JobFiles.Epoch> newest = decided.subList(decided.size() - 2, decided.size());
-    assertTrue(newest.get(0).committed(), newest::toString);
+    List<JobFiles.Epoch> decided = decided();
+    assertTrue(decided.size() >= 2, decided::toString);
     // Older ones may not be pruned yet; with them, damage would be no news.
-    decided.subList(0, decided.size() - 2).forEach(epoch -> delete(epoch.folder()));
-    return List.copyOf(newest);
+    decided.subList(0, decided.size() - 2).forEach(epoch -> Workbench.delete(epoch.folder()));
+    List<JobFiles.Epoch> newest = decided();
+    assertTrue(newest.get(0).committed(), newest::toString);
+    return newest;
+  }
+
+  private List<JobFiles.Epoch> decided() {
+    return bench.files(Ring.class).epochs().stream()
+        .filter(e -> e.committed() || e.pendingRecord())
+        .toList();
   }
 
   /** The same job again; long enough to commit more. */
@@ -161,31 +192,34 @@ class RestoreIT {
     return bench
         .job(RANKS, Ring.class)
         .property("cairn.every", 15)
-        .arguments("steps=400", "millis=1");
+        .arguments("steps=400", "millis=1", RANDOM);
   }
 
   private String reference() {
-    return bench
-        .job(RANKS, Ring.class)
-        .property("cairn.enabled", false)
-        .arguments("steps=400")
-        .run()
-        .requireSuccess()
-        .only("result ");
+    if (reference == null) {
+      reference =
+          bench
+              .job(RANKS, Ring.class)
+              .property("cairn.enabled", false)
+              .arguments("steps=400", RANDOM)
+              .run()
+              .requireSuccess()
+              .only("result ");
+    }
+    return reference;
   }
 
   private static String epochDirectory(List<JobFiles.Epoch> epochs, int index) {
     return epochs.get(index).folder().getFileName().toString();
   }
 
-  private static void delete(Path folder) {
-    try (Stream<Path> files = Files.list(folder)) {
+  private static void copy(Path from, Path to) throws IOException {
+    Files.createDirectories(to.getParent());
+    try (Stream<Path> files = Files.walk(from)) {
       for (Path file : files.toList()) {
-        Files.delete(file);
+        Files.copy(
+            file, to.resolve(from.relativize(file).toString()), StandardCopyOption.COPY_ATTRIBUTES);
       }
-      Files.delete(folder);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 }

@@ -154,7 +154,7 @@ final class Workbench implements BeforeEachCallback, AfterEachCallback {
     environment.put("OMPI_MCA_btl_vader_backing_directory", shared.toString());
   }
 
-  private static void delete(Path folder) {
+  static void delete(Path folder) {
     try {
       Files.walkFileTree(
           folder,
