@@ -71,6 +71,7 @@ public class CallbackBenchmark {
 
   @Setup
   public void start() {
+    Quiet.ensure();
     state = new Particles(particles);
     memory = new OffHeap(64 << 10);
     direct = ByteBuffer.allocateDirect(particles * 2 * Double.BYTES);

@@ -28,6 +28,7 @@ final class CaptureRig implements AutoCloseable {
   private long epoch;
 
   CaptureRig(long lengthBytes, Content content) throws IOException {
+    Quiet.ensure();
     region = new Memory(lengthBytes);
     region.fill(content, 1);
     directory = Directories.create();
