@@ -58,6 +58,12 @@ public final class EpochCoordinator {
 
   private static final long HIGHEST_MARGIN = 1L << 40;
 
+  /** After this long a tenth of the way to the agreed safe point should be behind the ranks. */
+  private static final long REACH_NANOS = TimeUnit.SECONDS.toNanos(2);
+
+  /** A safe point that is no further away is never too far, however slow the program is. */
+  private static final long FAR = 4;
+
   enum Phase {
     /** Nothing is pending. */
     IDLE,
@@ -387,8 +393,24 @@ public final class EpochCoordinator {
         fault(p, TIMEOUT, Reasons.markersLost(settings.cutTimeoutNanos(), sum[Pulse.BALANCE]));
       }
     }
+    if (outOfReach(p)) {
+      fault(p, CAUSE, Reasons.outOfReach(p.safePoint, max[Pulse.INDEX], sincePhase()));
+    }
     watchLedger(p);
     watchImage(p);
+  }
+
+  /**
+   * Whether the program has slowed down so much since the vote that it would not get to the agreed
+   * safe point for long, while another one is near.
+   */
+  private boolean outOfReach(Pending p) {
+    long distance = p.safePoint - p.proposedAt;
+    long passed = max[Pulse.INDEX] - p.proposedAt;
+    return distance > FAR
+        && passed < distance / 10
+        && sum[Pulse.TO_CUT] == size
+        && sincePhase() >= REACH_NANOS;
   }
 
   private void takeCut(Pending p, SafePointGate.View view) {
@@ -525,13 +547,13 @@ public final class EpochCoordinator {
   }
 
   /**
-   * How many safe points pass between two pulses, at most; falls slowly, so that a proposal is
-   * rarely too near.
+   * How many safe points pass between two pulses, at most; halves with each pulse that sees fewer,
+   * so that a proposal is rarely too near, and soon not too far when the program slows down.
    */
   private void observePace() {
     long passed = previousIndex < 0 ? 0 : max[Pulse.INDEX] - previousIndex;
     previousIndex = max[Pulse.INDEX];
-    pace = Math.max(passed, pace - (pace + 7) / 8);
+    pace = Math.max(passed, pace / 2);
   }
 
   private void decideIdle() {
@@ -564,7 +586,7 @@ public final class EpochCoordinator {
   }
 
   private void propose(long safePoint) {
-    pending = new Pending(lastEpoch + 1, safePoint);
+    pending = new Pending(lastEpoch + 1, safePoint, max[Pulse.INDEX]);
     pending.installed = gate.propose(pending.epoch, safePoint);
     enter(Phase.PROPOSED);
   }
@@ -579,9 +601,12 @@ public final class EpochCoordinator {
 
   private void agree() {
     lastEpoch = pending.epoch;
-    lastSafePoint = pending.safePoint;
-    lastStartNanos = clock.nanoTime();
     vetoes = 0;
+    pending.safePointBefore = lastSafePoint;
+    lastSafePoint = pending.safePoint;
+    pending.startBeforeNanos = lastStartNanos;
+    pending.grantedBefore = requestsGranted;
+    lastStartNanos = clock.nanoTime();
     requestsGranted = gate.requests() + operatorRequests;
     pending.drainedBefore = ledger.statistics().drained();
     gate.agree();
@@ -679,6 +704,12 @@ public final class EpochCoordinator {
 
   private void abandon(String reason) {
     Pending p = pending;
+    if (sum[Pulse.TO_CUT] == size && max[Pulse.INDEX] < p.safePoint) {
+      // Nobody got there: the wish for it stands.
+      lastStartNanos = p.startBeforeNanos;
+      requestsGranted = p.grantedBefore;
+      lastSafePoint = p.safePointBefore;
+    }
     SafePointGate.View view = gate.retract();
     ledger.abandon();
     leaving = view.state() == State.UNDER_WAY;
@@ -757,6 +788,10 @@ public final class EpochCoordinator {
   private static final class Pending {
     final long epoch;
     final long safePoint;
+
+    /** Index of the foremost rank when it was proposed. */
+    final long proposedAt;
+
     final List<Fabric.Message> markers = new ArrayList<>();
     final CollectiveCounts counts = new CollectiveCounts();
 
@@ -769,6 +804,11 @@ public final class EpochCoordinator {
 
     /** Null until this rank is cut. */
     PendingImage image;
+
+    // What the wishes were before it was agreed.
+    long safePointBefore;
+    long startBeforeNanos;
+    long grantedBefore;
 
     long takenAtNanos;
     long pauseNanos;
@@ -788,9 +828,10 @@ public final class EpochCoordinator {
     /** Who gives the reason, once it is known that there is one. */
     int culprit = -1;
 
-    Pending(long epoch, long safePoint) {
+    Pending(long epoch, long safePoint, long proposedAt) {
       this.epoch = epoch;
       this.safePoint = safePoint;
+      this.proposedAt = proposedAt;
     }
   }
 }

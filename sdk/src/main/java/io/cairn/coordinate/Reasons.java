@@ -22,6 +22,12 @@ final class Reasons {
     return "rank %d could not be captured at safe point %d: %s".formatted(rank, safePoint, cause);
   }
 
+  static String outOfReach(long safePoint, long index, long nanos) {
+    return ("safe point %d was agreed when the program passed safe points faster; %s later the"
+            + " foremost rank is at %d. A nearer one is agreed on next")
+        .formatted(safePoint, seconds(nanos), index);
+  }
+
   static String notCut(int rank, long safePoint, long timeoutNanos, long index, long ranks) {
     return "rank %d did not get past safe point %d within %s, it is at %d (%d ranks were awaited)"
         .formatted(rank, safePoint, seconds(timeoutNanos), index, ranks);

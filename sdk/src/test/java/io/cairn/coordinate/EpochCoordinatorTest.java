@@ -409,6 +409,39 @@ class EpochCoordinatorTest {
   }
 
   @Test
+  void shouldProposeANearerSafePointWhenTheProgramSlowsDown() {
+    world(
+        2,
+        SETTINGS.withTimeouts(
+            Duration.ofMinutes(10),
+            Duration.ofSeconds(1),
+            Duration.ofSeconds(1),
+            Duration.ofSeconds(1),
+            Duration.ofSeconds(1)),
+        Origin.fresh(1));
+    for (int pulse = 0; pulse < 20; pulse++) { // 100,000 safe points a pulse ...
+      for (int i = 0; i < 100_000; i++) {
+        ranks.forEach(Rank::safePoint);
+      }
+      ticks(60);
+    }
+    request();
+    until("an agreement", () -> ranks.stream().allMatch(r -> r.gate.view() != null));
+    long begin = now;
+    while (ranks.get(0).notes.settled.size() < 2) { // ... and from here on one in ten milliseconds
+      assertTrue(now - begin < 10_000 * MILLI, "no epoch in sight at a slow pace");
+      ticks(100);
+      step();
+    }
+    EpochReport given = ranks.get(0).notes.settled.peek();
+    assertFalse(given.committed());
+    assertTrue(given.reason().contains("passed safe points faster"), given.reason());
+    EpochReport second = settle(2);
+    assertTrue(second.committed(), "the request stands: " + second.reason());
+    assertTrue(second.safePoint() < given.safePoint(), "a nearer safe point");
+  }
+
+  @Test
   void shouldNotHoldARankForEver() {
     world(2);
     Rank first = ranks.get(0);
@@ -618,7 +651,8 @@ class EpochCoordinatorTest {
     step();
     step();
     ticks(200);
-    assertEquals(2, ranks.get(0).notes.settled.size(), "two requests before the vote are one epoch");
+    assertEquals(
+        2, ranks.get(0).notes.settled.size(), "two requests before the vote are one epoch");
   }
 
   // ---- what is left of an abandoned epoch
