@@ -338,6 +338,27 @@ TEST(Ledger, shouldNotCancelOutWrongCollectiveCounts) {
   EXPECT_NE(0u, sum);
 }
 
+TEST(Ledger, shouldCountCollectivesFromTheBase) {
+  Pair p;
+  auto callBoth = [&](const char* call) {
+    p.sender.collective(kWorld, call);
+    p.receiver.collective(kWorld, call);
+  };
+  callBoth("MPI_Barrier");
+  callBoth("MPI_Barrier");
+  p.cutBoth(1);
+  EXPECT_EQ(2, p.sender.communicators().at(kWorld).atCut);
+  callBoth("MPI_Bcast");  // after the cut: counts for the next one
+  p.exchange(1);
+  EXPECT_TRUE(p.sealBoth().empty());
+  p.commitBoth();
+  p.sender.collective(kWorld, "MPI_Barrier");
+  p.cutBoth(2);
+  EXPECT_EQ(2, p.sender.communicators().at(kWorld).atCut);
+  EXPECT_EQ(1, p.receiver.communicators().at(kWorld).atCut);
+  EXPECT_NE(0u, p.sender.collectiveFingerprint() + p.receiver.collectiveFingerprint());
+}
+
 TEST(Ledger, shouldRefuseACutByName) {
   Ledger ledger(0);
   ledger.veto("MPI_Iallreduce is pending");
