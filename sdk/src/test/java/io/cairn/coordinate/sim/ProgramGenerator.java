@@ -28,13 +28,20 @@ final class ProgramGenerator {
 
   enum Kind {
     /** Keeps the contract. */
-    VALID,
+    VALID(0),
     /** Some messages are received before a safe point that their sender sends after it. */
-    EARLY,
+    EARLY(1),
     /** One rank calls a collective on the other side of a safe point. */
-    STRADDLING,
+    STRADDLING(2),
     /** One rank passes a safe point more or fewer than the others. */
-    MISALIGNED
+    MISALIGNED(3);
+
+    /** Keeps the kinds' seeds apart. */
+    final int salt;
+
+    Kind(int salt) {
+      this.salt = salt;
+    }
   }
 
   /** An operation and its place within its half. */
