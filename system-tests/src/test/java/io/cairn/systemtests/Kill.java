@@ -67,12 +67,13 @@ sealed interface Kill {
       if (commits > 0) {
         job.awaitLinesOrEnd(commits, "event committed rank=0 ");
       }
-      if (job.livesFor(millis)) {
-        if (rank.isPresent()) {
-          job.kill(rank.get());
-        } else {
-          job.killAll();
-        }
+      boolean lives = job.livesFor(millis);
+      if (rank.isEmpty() && lives) {
+        job.killAll();
+      }
+      // So early that mpirun has not started it yet: then as soon as it has.
+      while (rank.isPresent() && lives && !job.kill(rank.get())) {
+        lives = job.livesFor(5);
       }
     }
   }
