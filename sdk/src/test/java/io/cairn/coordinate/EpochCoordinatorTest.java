@@ -477,15 +477,13 @@ class EpochCoordinatorTest {
   @Test
   void shouldPreferACauseToATimeout() {
     world(3);
-    ranks.get(2).ledgerFault = "early message: ...";
     request();
     ticks(100);
     ranks.get(2).safePoint();
-    // Ranks 0 and 1 time out in the same pulse.
-    ranks.get(2).advances = false;
+    ticks(10);
+    // In the same pulse, ranks 0 and 1 have waited long enough.
     now += 150 * MILLI;
-    ticks(1);
-    ranks.get(2).advances = true;
+    ranks.get(2).ledgerFault = "early message: ...";
     assertAbandoned("early message: ...");
   }
 
@@ -590,6 +588,25 @@ class EpochCoordinatorTest {
       assertTrue(r.safePoint());
     }
     assertTrue(r.cuts.get(0) - begin >= 100, "only " + (r.cuts.get(0) - begin) + " ahead");
+  }
+
+  @Test
+  void shouldOvertakeARankThatGetsFasterAndFaster() {
+    world(1);
+    Rank r = ranks.get(0);
+    request();
+    long burst = 1;
+    while (r.cuts.isEmpty()) {
+      assertTrue(burst < 1_000_000, "never agreed: each proposal came too late");
+      for (long n = 0; n < burst && r.cuts.isEmpty(); n++) {
+        if (!r.safePoint()) {
+          until("the vote", r::goOn);
+        }
+      }
+      tick();
+      burst *= 3;
+    }
+    assertTrue(settle(1).committed());
   }
 
   // ---- wishes
