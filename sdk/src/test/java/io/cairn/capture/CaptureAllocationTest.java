@@ -24,9 +24,11 @@ import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Capture and write make no garbage: what they allocate doesn't grow with the bytes. */
+@Timeout(60)
 final class CaptureAllocationTest {
   private static final int BLOCK_BYTES = 4096;
   private static final int FEW = 1_000;

@@ -43,9 +43,11 @@ import net.openhft.chronicle.core.io.AbstractReferenceCounted;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The staging pool and the writer, whoever waits for whom and whatever fails meanwhile. */
+@Timeout(60)
 final class ImageCaptureTest {
   private static final int BLOCK_BYTES = 1024;
   private static final int BLOCKS = 40;

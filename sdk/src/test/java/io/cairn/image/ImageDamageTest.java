@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.Random;
 import java.util.Set;
+import java.util.UUID;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -44,6 +45,34 @@ final class ImageDamageTest {
       assertEquals(EnumSet.allOf(Codec.class), codecs);
       assertEquals(6, reader.sections().size());
     }
+  }
+
+  @Test
+  void shouldRefuseAnImageOfSomethingElseWithBothValues() throws IOException {
+    files.put(SampleImage.FILE, SampleImage.bytes());
+    UUID uuid = SampleImage.JOB.jobUuid();
+    UUID other = new UUID(1, 2);
+    EpochId epoch = SampleImage.EPOCH;
+    try (ImageReader image = ImageReader.open(files, SampleImage.FILE)) {
+      image.requireIdentity(SampleImage.JOB, epoch, 1);
+      assertForeign(image, new JobIdentity("cg", uuid, 4, 4096), epoch, 1, "heat", "cg");
+      assertForeign(
+          image, new JobIdentity("heat", other, 4, 4096), epoch, 1, "" + uuid, "" + other);
+      assertForeign(image, new JobIdentity("heat", uuid, 5, 4096), epoch, 1, "found 4", "5");
+      assertForeign(image, new JobIdentity("heat", uuid, 4, 65536), epoch, 1, "4096", "65536");
+      assertForeign(image, SampleImage.JOB, new EpochId(3, 8), 1, "epoch 7", "epoch 8");
+      assertForeign(image, SampleImage.JOB, new EpochId(4, 7), 1, "generation 3", "generation 4");
+      assertForeign(image, SampleImage.JOB, epoch, 2, "found 1", "expected 2");
+    }
+  }
+
+  private static void assertForeign(
+      ImageReader image, JobIdentity job, EpochId epoch, int rank, String found, String expected) {
+    String message =
+        assertThrows(ForeignImageException.class, () -> image.requireIdentity(job, epoch, rank))
+            .getMessage();
+    assertTrue(message.contains(found) && message.contains(expected), message);
+    assertTrue(message.contains(SampleImage.FILE.toString()), message);
   }
 
   @Test
