@@ -13,6 +13,7 @@ import io.cairn.testing.FaultyFiles;
 import io.cairn.testing.SimulatedRank;
 import io.cairn.testing.ThreadGroupWorld;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -116,6 +117,9 @@ final class FileFaultTest {
       Set<String> names = new TreeSet<>();
       all.forEach(path -> names.add(directory.relativize(path).toString()));
       return names;
+    } catch (UncheckedIOException e) {
+      // Something was deleted while it was listed: look again.
+      return tree();
     }
   }
 
@@ -285,10 +289,12 @@ final class FileFaultTest {
         assertEquals(null, attempt(rank, epoch));
       }
       // A record that can't be looked at isn't one that doesn't exist.
-      files.fail(IO_ERROR, op -> op.equals("exists record"));
+      AtomicInteger looks = new AtomicInteger();
+      files.fail(IO_ERROR, op -> op.equals("exists record") && looks.incrementAndGet() > 2);
       fill(2);
       assertEquals(null, attempt(rank, 2));
       files.heal();
+      assertEquals(3, looks.get(), "retention looked, and gave up at the first error");
       for (long epoch = 0; epoch < 3; epoch++) {
         assertTrue(tree().contains("job/epoch-1-" + epoch + "/rank-0.image"), tree().toString());
       }
