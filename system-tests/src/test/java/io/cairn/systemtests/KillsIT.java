@@ -43,6 +43,10 @@ class KillsIT {
     SplittableRandom random = Seed.random(sample + " " + ranks);
     int kills = ranks < MANY_RANKS ? KILLS : Math.max(1, KILLS / 2);
     List<Kill> plan = new ArrayList<>();
+    if (kills == 1) {
+      // After a commit: else nothing would be restored.
+      plan.add(new Kill.AtTime(Optional.of(random.nextInt(ranks)), 1, random.nextInt(120)));
+    }
     for (int round = share; plan.size() < kills; round++) {
       int more = Math.min(8, kills - plan.size());
       plan.addAll(Kill.plan(random, ranks, more, round % SHARES, SHARES));
