@@ -17,15 +17,8 @@ Ledger::~Ledger() = default;
 
 // --- pending receives ------------------------------------------------------------------------------------------------
 
-Receive* Ledger::fresh() {
-  if (free_.empty()) return &arena_.emplace_back();
-  Receive* receive = free_.back();
-  free_.pop_back();
-  return receive;
-}
-
-// Receives are nearly always posted in order; one that comes from the queue may have an older number.
-void Ledger::link(Receive* receive) {
+// A message from the queue may be older than receives that are pending.
+void Ledger::linkInOrder(Receive* receive) {
   Receive* before = pendingTail_;
   while (before && before->sequence > receive->sequence) before = before->previous;
   receive->previous = before;
@@ -33,19 +26,6 @@ void Ledger::link(Receive* receive) {
   (receive->next ? receive->next->previous : pendingTail_) = receive;
   (before ? before->next : pendingHead_) = receive;
   pendingCount_++;
-}
-
-void Ledger::unlink(Receive* receive) {
-  (receive->previous ? receive->previous->next : pendingHead_) = receive->next;
-  (receive->next ? receive->next->previous : pendingTail_) = receive->previous;
-  pendingCount_--;
-}
-
-void Ledger::recycle(Receive* receive) {
-  unlink(receive);
-  receive->payload.reset();
-  receive->owner = nullptr;
-  free_.push_back(receive);
 }
 
 const Queued* Ledger::find(uint64_t communicator, int source, int tag) const {
@@ -71,25 +51,11 @@ Receive* Ledger::take(const Queued* message) {
   receive->payload = at->payload;
   receive->busy.store(false, std::memory_order_relaxed);
   queue_.erase(at);
-  link(receive);
+  linkInOrder(receive);
   return receive;
 }
 
-Receive* Ledger::post(uint64_t communicator, int source, int tag) {
-  Receive* receive = fresh();
-  receive->sequence = ++sequence_;
-  receive->communicator = communicator;
-  receive->source = source;
-  receive->tag = tag;
-  receive->matched = false;
-  receive->fromQueue = false;
-  receive->busy.store(false, std::memory_order_relaxed);
-  link(receive);
-  return receive;
-}
-
-bool Ledger::wants(const Receive* receive, int source, int tag) {
-  if (phase_ != Phase::RECORDING && phase_ != Phase::CLOSED) return false;
+bool Ledger::wantsNow(const Receive* receive, int source, int tag) {
   if (receive->matched) return false;  // its payload is known
   Incoming& channel = incoming_.at({receive->communicator, source, tag});
   if (!known(channel)) return true;  // kept provisionally
@@ -101,28 +67,18 @@ bool Ledger::wants(const Receive* receive, int source, int tag) {
   return before < late;
 }
 
-void Ledger::completed(Receive* receive, int source, int tag, PayloadRef payload) {
-  Incoming& channel = incoming_.at({receive->communicator, source, tag});
-  channel.received++;
-  channel.lastSequence = std::max(channel.lastSequence, receive->sequence);
-  if (receive->fromQueue) statistics_.replayed++;
-  if (phase_ == Phase::RECORDING || phase_ == Phase::CLOSED) {
-    if (receive->sequence < channel.lastAtCut) channel.overtaken++;
-    if (receive->matched) payload = receive->payload;
-    if (payload) {
-      // A payload from the queue or a peek is shared, not copied, but counts: the queue no longer holds it.
-      recordedBytes_ += payload->bytes;
-      channel.records.push_back({receive->sequence, std::move(payload)});
-      if (recordedBytes_ > limit_) {
-        fail("the channel state is larger than the limit: " + std::to_string(recordedBytes_) + " bytes of late messages "
-             "recorded, limit " + std::to_string(limit_) + " (option cairn.channel.limit)");
-      }
-    }
+void Ledger::record(Incoming& channel, const Receive* receive, PayloadRef payload) {
+  if (receive->sequence < channel.lastAtCut) channel.overtaken++;
+  if (receive->matched) payload = receive->payload;
+  if (!payload) return;
+  // A payload from the queue or a peek is shared, not copied, but counts: the queue no longer holds it.
+  recordedBytes_ += payload->bytes;
+  channel.records.push_back({receive->sequence, std::move(payload)});
+  if (recordedBytes_ > limit_) {
+    fail("the channel state is larger than the limit: " + std::to_string(recordedBytes_) + " bytes of late messages " +
+         "recorded, limit " + std::to_string(limit_) + " (option cairn.channel.limit)");
   }
-  recycle(receive);
 }
-
-void Ledger::cancelled(Receive* receive) { recycle(receive); }
 
 // --- communicators ---------------------------------------------------------------------------------------------------
 

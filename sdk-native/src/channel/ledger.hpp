@@ -101,7 +101,7 @@ class CAIRN_API Ledger {
 
   Lock lock;
 
-  // --- what the application does (through the shim) ---
+  // --- what the application does (through the shim); inline, because every message pays for it ---
 
   void sent(uint64_t communicator, int destination, int tag) { outgoing_.at({communicator, destination, tag}).sent++; }
   void unsent(uint64_t communicator, int destination, int tag) { outgoing_.at({communicator, destination, tag}).sent--; }
@@ -115,12 +115,34 @@ class CAIRN_API Ledger {
   const Queued* find(uint64_t communicator, int source, int tag) const;
   // Takes that message out for a receive that is being posted.
   Receive* take(const Queued* message);
-  Receive* post(uint64_t communicator, int source, int tag);
+  Receive* post(uint64_t communicator, int source, int tag) {
+    Receive* receive = fresh();
+    receive->sequence = ++sequence_;
+    receive->communicator = communicator;
+    receive->source = source;
+    receive->tag = tag;
+    receive->matched = false;
+    receive->fromQueue = false;
+    receive->busy.store(false, std::memory_order_relaxed);
+    receive->previous = pendingTail_;  // the youngest of all
+    receive->next = nullptr;
+    (pendingTail_ ? pendingTail_->next : pendingHead_) = receive;
+    pendingTail_ = receive;
+    pendingCount_++;
+    return receive;
+  }
   // Whether the payload of a receive that completes now is wanted for the channel state.
-  bool wants(const Receive* receive, int source, int tag);
+  bool wants(const Receive* receive, int source, int tag) { return recording() && wantsNow(receive, source, tag); }
   // Handed to the application. `payload` when wanted. The receive is gone after this.
-  void completed(Receive* receive, int source, int tag, PayloadRef payload);
-  void cancelled(Receive* receive);
+  void completed(Receive* receive, int source, int tag, PayloadRef payload) {
+    Incoming& channel = incoming_.at({receive->communicator, source, tag});
+    channel.received++;
+    if (receive->sequence > channel.lastSequence) channel.lastSequence = receive->sequence;
+    if (receive->fromQueue) statistics_.replayed++;
+    if (recording()) record(channel, receive, std::move(payload));
+    recycle(receive);
+  }
+  void cancelled(Receive* receive) { recycle(receive); }
 
   void communicator(uint64_t id, std::string name, int members, int rank, int root);
   void communicatorFreed(uint64_t id);
@@ -202,10 +224,27 @@ class CAIRN_API Ledger {
   void candidates(const Incoming& channel, std::vector<Message>& out) const;
   int64_t missing(Incoming& channel);
   void early(const Incoming& channel, const char* how);
-  void link(Receive* receive);
-  void unlink(Receive* receive);
-  void recycle(Receive* receive);
-  Receive* fresh();
+  bool recording() const { return phase_ == Phase::RECORDING || phase_ == Phase::CLOSED; }
+  bool wantsNow(const Receive* receive, int source, int tag);
+  void record(Incoming& channel, const Receive* receive, PayloadRef payload);
+  void linkInOrder(Receive* receive);
+
+  Receive* fresh() {
+    if (free_.empty()) return &arena_.emplace_back();
+    Receive* receive = free_.back();
+    free_.pop_back();
+    return receive;
+  }
+
+  void recycle(Receive* receive) {
+    (receive->previous ? receive->previous->next : pendingHead_) = receive->next;
+    (receive->next ? receive->next->previous : pendingTail_) = receive->previous;
+    pendingCount_--;
+    receive->payload.reset();
+    receive->owner = nullptr;
+    free_.push_back(receive);
+  }
+
   std::string describe(uint64_t communicator) const;
 
   const int me_;
