@@ -27,6 +27,7 @@ import io.cairn.restore.RestoreAgreement;
 import io.cairn.restore.RestoredImage;
 import io.cairn.restore.Restorer;
 import io.cairn.store.DirectoryStore;
+import io.cairn.store.FencedException;
 import io.cairn.store.JobDirectory;
 import io.cairn.store.Launch;
 import io.cairn.store.StoreSettings;
@@ -92,6 +93,7 @@ final class EnabledSession extends Session {
             System::nanoTime);
     storeThread = DirectoryStore.backgroundThread();
     store = new DirectoryStore(directory, files, faults, storeThread, System::nanoTime);
+    store.whenFenced(this::endFenced);
     long budget = options.stagingBytes().orElseGet(StagingBudget::automatic);
     capture =
         new ImageCapture(
@@ -291,6 +293,15 @@ final class EnabledSession extends Session {
     } catch (Exception e) {
       throw failed("Cairn could not be closed", e);
     }
+  }
+
+  /** Whatever this launch computes from here on is lost: the newer one has the job. */
+  private void endFenced(FencedException fenced) {
+    System.err.print(
+        Fatal.text(
+            rank(), size(), fenced.getMessage() + ". Ending all ranks of this launch.", null));
+    System.err.flush();
+    abort();
   }
 
   @Override

@@ -25,6 +25,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
 /**
@@ -45,6 +46,7 @@ public final class DirectoryStore implements Store, Closeable {
   private boolean looked;
 
   private volatile Recording recording = new Recording();
+  private volatile Consumer<FencedException> whenFenced = fenced -> {};
 
   // Of the executor: epochs that no rank group can restore, so they don't count as kept.
   private final Set<EpochId> unusable = new HashSet<>();
@@ -87,6 +89,14 @@ public final class DirectoryStore implements Store, Closeable {
   }
 
   /**
+   * What to do when a newer launch has taken over: called on the background thread, once for each
+   * epoch that this launch still tries to record. Set it before the first epoch.
+   */
+  public void whenFenced(Consumer<FencedException> action) {
+    whenFenced = action;
+  }
+
+  /**
    * All ranks have agreed on the epoch that they restored: its record is published where another
    * store published it already, and what dead launches left is deleted. Nothing is deleted before
    * this is called.
@@ -123,6 +133,9 @@ public final class DirectoryStore implements Store, Closeable {
             mine.progress = Progress.DONE;
           } catch (Throwable e) {
             // Whatever it is, the ranks must hear of it.
+            if (e instanceof FencedException fenced) {
+              whenFenced.accept(fenced);
+            }
             mine.failure = e;
             mine.progress = Progress.FAILED;
           }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -29,6 +30,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntFunction;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -348,8 +350,11 @@ final class RetentionTest {
                   .field("pid", 1)
                   .field("started", "now")
                   .toBytes());
+          AtomicReference<FencedException> told = new AtomicReference<>();
+          old.store.whenFenced(told::set);
           Exception e = assertThrows(IOException.class, () -> old.record(0, image));
           assertInstanceOf(FencedException.class, e.getCause());
+          assertSame(e.getCause(), told.get());
           assertFalse(Files.exists(file("own", "epoch-1-0", EpochRecord.PENDING)));
         });
   }

@@ -4,12 +4,14 @@ package io.cairn.systemtests;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cairn.image.StateFile;
 import io.cairn.systemtests.programs.Attached;
 import io.cairn.systemtests.programs.LargeRegion;
 import io.cairn.systemtests.programs.Ring;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -106,6 +108,31 @@ class LifecycleIT {
     job.awaitLines(4, "event committed rank=1 ");
     job.killAll();
     job.finish();
+  }
+
+  @Test
+  void shouldEndALaunchThatANewerOneHasTakenOverFrom() throws IOException {
+    MpiJob job =
+        bench
+            .job(2, Ring.class)
+            .property("cairn.interval", "100ms")
+            .arguments("steps=100000000", "millis=1")
+            .start();
+    job.awaitLines(2, "event committed rank=1 ");
+    Path folder = bench.files(Ring.class).folder();
+    Path pending = folder.resolve("taken-over");
+    // As a launch on another node would, where the kernel's lock doesn't reach.
+    Files.write(
+        pending,
+        StateFile.builder("generation")
+            .field("generation", 2)
+            .field("host", "node9")
+            .field("pid", 4711)
+            .field("started", "2026-01-01T00:00:00Z")
+            .toBytes());
+    Files.move(pending, folder.resolve("generation"), StandardCopyOption.REPLACE_EXISTING);
+    MpiJob.Outcome outcome = job.finish().requireFailure();
+    outcome.line("generation 2 of job", "node9", "4711", "this is generation 1");
   }
 
   @Test
