@@ -16,8 +16,9 @@ mpi_version() {
 }
 
 mpi_library_dirs() {
-  mpicc --showme:libdirs 2>/dev/null | tr ' ' '\n'
-  ldconfig -p 2>/dev/null | sed -n 's#.* => \(.*\)/libmpi\.so.*#\1#p'
+  mpicc --showme:libdirs 2>/dev/null | tr ' ' '\n' || true
+  # An ordinary user's PATH may be without sbin.
+  PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null | sed -n 's#.* => \(.*\)/libmpi\.so.*#\1#p' || true
 }
 
 has_mpi_headers() {
