@@ -47,8 +47,9 @@ built_stamp=$root/target/built
 # True if no source is newer than the last build and everything it left is still there.
 is_built() {
   [[ -f $built_stamp && $(cat "$built_stamp") == "$(local_repository) $mpi_java_version" ]] || return 1
-  [[ -z $(find "$root/pom.xml" "$root/.mvn" "$root"/{sdk-native,sdk,samples,benchmarks,system-tests} \
-    -name target -prune -o -newer "$built_stamp" -print -quit) ]] || return 1
+  # Not the modules' folders themselves: what tests write there and remove again is no change.
+  [[ ! $root/pom.xml -nt $built_stamp && -z $(find "$root/.mvn" "$root"/{sdk-native,sdk,samples,benchmarks,system-tests} \
+    -mindepth 1 -name target -prune -o -newer "$built_stamp" -print -quit) ]] || return 1
   local module jar
   for module in samples benchmarks; do
     [[ -f $root/$module/target/classpath.txt ]] || return 1
@@ -71,11 +72,8 @@ build() {
 }
 
 build_now() {
-  local module
   say "building with JDK $(jdk_version "${jdks[0]}") (log: $log)"
   # The time of the start, so that what changes meanwhile is built the next time.
-  # A folder that appears beside the sources would look like a change of them.
-  for module in "$root"/*/pom.xml; do mkdir -p "${module%/pom.xml}/target"; done
   touch "$root/target/build-started"
   remove_stale_tests
   # Layout is ./cairn test's business: it must not keep anyone from a demo.

@@ -94,6 +94,9 @@ is_java_test() { # folders...
   [[ -z $only ]]
 }
 
+# The build has just compiled everything; Maven would do it again, for the dependencies' being folders now.
+compiled=-Dmaven.compiler.useIncrementalCompilation=false
+
 usage_error() {
   echo "cairn: $1; see ./cairn test --help" >&2
   exit 2
@@ -133,7 +136,7 @@ unit_tests() { # jdk
   fi
   [[ -z $only ]] || more+=("-Dtest=$only" -Dsurefire.failIfNoSpecifiedTests=false)
   begin "$title"
-  maven_run test -Dnative.tests.skip=true -Dmaven.test.failure.ignore=true -Dsurefire.reports="$reports" "${more[@]}" || status=1
+  maven_run test "$compiled" -Dnative.tests.skip=true -Dmaven.test.failure.ignore=true -Dsurefire.reports="$reports" "${more[@]}" || status=1
   count "$title" "$status" "$root"/*/target/"$reports"/TEST-*.xml
 }
 
@@ -148,7 +151,7 @@ system_tests() { # jdk, title, more options...
   fi
   [[ -z $only ]] || more+=("-Dit.test=$only" -Dfailsafe.failIfNoSpecifiedTests=false)
   begin "$title"
-  maven_run verify -pl system-tests -am -Dunit.tests.skip=true -Dnative.tests.skip=true \
+  maven_run verify "$compiled" -pl system-tests -am -Dunit.tests.skip=true -Dnative.tests.skip=true \
     -Dspotless.check.skip=true -Dmaven.test.failure.ignore=true -Dfailsafe.reports="$reports" "${more[@]}" || status=1
   count "$title" "$status" "$root"/system-tests/target/"$reports"/TEST-*.xml
 }
