@@ -10,6 +10,7 @@ import io.cairn.image.ImageHeader;
 import io.cairn.image.ImageWriter;
 import io.cairn.image.SectionKind;
 import java.io.IOException;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /**
@@ -24,6 +25,9 @@ import java.nio.file.Path;
  * does the rest: the methods that are named after an order are called by it alone.
  */
 final class EpochCapture implements PendingImage {
+  /** How often other ranks may take the directory away before it is an error. */
+  private static final int MOST_ATTEMPTS = 10;
+
   private final ImageCapture owner;
   private final long epoch;
   private final long safePoint;
@@ -55,7 +59,6 @@ final class EpochCapture implements PendingImage {
 
   void begin() throws IOException {
     owner.requireSpace();
-    file = owner.target().prepare(epoch);
     ImageHeader header =
         new ImageHeader(
             owner.target().job(),
@@ -63,7 +66,18 @@ final class EpochCapture implements PendingImage {
             safePoint,
             owner.target().rank(),
             owner.settings().blockBytes());
-    writer = ImageWriter.create(owner.files(), file, header, owner.buffers(), owner.faults());
+    for (int attempt = 1; writer == null; attempt++) {
+      file = owner.target().prepare(epoch);
+      try {
+        writer = ImageWriter.create(owner.files(), file, header, owner.buffers(), owner.faults());
+      } catch (NoSuchFileException e) {
+        // A rank that has failed already took the directory away, because it was empty then. The
+        // epoch is lost, but this rank's reason would hide the real one.
+        if (attempt == MOST_ATTEMPTS) {
+          throw e;
+        }
+      }
+    }
   }
 
   void section(WriterQueue.Item item) {

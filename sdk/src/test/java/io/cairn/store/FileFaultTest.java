@@ -239,6 +239,31 @@ final class FileFaultTest {
   }
 
   @Test
+  void shouldCreateTheDirectoryAgainWhenARankThatFailedTookItAway() throws Exception {
+    try (SimulatedRank rank = rank()) {
+      rank.restore();
+      fill(0);
+      AtomicInteger left = new AtomicInteger(3);
+      files.fail(
+          IO_ERROR,
+          op -> {
+            if (op.equals("create rank-0.image") && left.getAndDecrement() > 0) {
+              try {
+                Files.delete(rank.directory.directory(rank.directory.epochId(0)));
+              } catch (IOException e) {
+                throw new UncheckedIOException(e);
+              }
+            }
+            return false;
+          });
+      assertEquals(null, attempt(rank, 0));
+      assertTrue(left.get() < 0, "the directory was not taken away");
+      files.heal();
+    }
+    assertEquals(0, restoredEpoch());
+  }
+
+  @Test
   void shouldGiveUpWhenTheFileSystemTakesNothing() throws Exception {
     try (SimulatedRank rank = rank()) {
       rank.restore();
