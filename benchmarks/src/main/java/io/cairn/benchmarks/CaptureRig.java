@@ -110,7 +110,7 @@ final class CaptureRig implements AutoCloseable {
 
       @Override
       public long usableBytes() throws IOException {
-        return Files.getFileStore(directory).getUsableSpace();
+        return directory.toFile().getUsableSpace();
       }
     };
   }

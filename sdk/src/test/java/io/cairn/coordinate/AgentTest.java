@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Gates, coordinators and agents together, on real threads. */
-@Timeout(60)
+@Timeout(300)
 class AgentTest {
 
   private static final EpochSettings BRISK =
