@@ -11,6 +11,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -89,25 +90,29 @@ public final class NativeLibraries {
     }
   }
 
-  private static Path privateFolder(Path temporary) throws IOException {
+  static Path privateFolder(Path temporary) throws IOException {
     Path folder = temporary.resolve("cairn-native-" + System.getProperty("user.name"));
     var onlyMe = PosixFilePermissions.fromString("rwx------");
     try {
       Files.createDirectory(folder, PosixFilePermissions.asFileAttribute(onlyMe));
     } catch (FileAlreadyExistsException e) {
       // Somebody else's folder, or one that others may write to, could hold anything.
-      Set<?> permissions = Files.getPosixFilePermissions(folder, LinkOption.NOFOLLOW_LINKS);
-      Path probe = Files.createTempFile(temporary, "cairn", null);
-      Object me = Files.getOwner(probe);
-      Files.delete(probe);
+      Set<PosixFilePermission> permissions =
+          Files.getPosixFilePermissions(folder, LinkOption.NOFOLLOW_LINKS);
+      Object me = Files.getAttribute(Path.of("/proc/self"), "unix:uid");
+      Object owner = Files.getAttribute(folder, "unix:uid", LinkOption.NOFOLLOW_LINKS);
       if (!permissions.equals(onlyMe)
-          || !Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS).equals(me)
+          || !owner.equals(me)
           || !Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)) {
         throw new IOException(
             folder
-                + " must be a folder that belongs to "
+                + " belongs to user id "
+                + owner
+                + " with permissions "
+                + PosixFilePermissions.toString(permissions)
+                + "; expected "
                 + me
-                + " alone (mode 0700); remove it, or set another java.io.tmpdir");
+                + " and rwx------. Remove it, or set another java.io.tmpdir");
       }
     }
     return folder;
