@@ -86,12 +86,6 @@ using namespace cairn;
 
 namespace {
 
-void count(MPI_Comm comm, const char* call) {
-  Shim& s = shim();
-  Guard guard(s.ledger->lock);
-  if (CommInfo* info = s.find(comm)) s.ledger->collective(info->id, call);
-}
-
 int destroy(MPI_Comm* comm, const char* call, int (*destroyer)(MPI_Comm*)) {
   if (!active() || !comm) return destroyer(comm);
   Shim& s = shim();
@@ -117,7 +111,7 @@ int destroy(MPI_Comm* comm, const char* call, int (*destroyer)(MPI_Comm*)) {
 // Creation is collective over the parent, except by MPI_Comm_create_group.
 #define CREATE(name, parameters, arguments, parent, created)      \
   CAIRN_MPI int MPI_##name parameters {                           \
-    if (active()) count(parent, "MPI_" #name);                    \
+    countCollective(parent, "MPI_" #name);                        \
     int result = PMPI_##name arguments;                           \
     if (active() && result == MPI_SUCCESS) registerChild(parent, *created, "MPI_" #name); \
     return result;                                                \

@@ -3,7 +3,6 @@
 #include "shim.hpp"
 
 namespace cairn {
-namespace {
 
 void countCollective(MPI_Comm comm, const char* call) {
   if (!active()) return;
@@ -11,6 +10,8 @@ void countCollective(MPI_Comm comm, const char* call) {
   Guard guard(s.ledger->lock);
   if (CommInfo* info = s.find(comm)) s.ledger->collective(info->id, call);
 }
+
+namespace {
 
 void trackCollective(MPI_Comm comm, const MPI_Request* request, const char* call) {
   if (!active() || *request == MPI_REQUEST_NULL) return;

@@ -129,6 +129,9 @@ void registerChild(MPI_Comm parent, MPI_Comm comm, const char* call);
 void registerPredefined();
 void releaseComm(CommInfo* comm);  // one pending request less; lock held
 
+// --- counted.cpp ---
+void countCollective(MPI_Comm comm, const char* call);
+
 // --- payload.cpp ---
 bool isPlain(MPI_Datatype type);  // predefined and contiguous; lock held
 uint64_t receivedBytes(const MPI_Status& status);

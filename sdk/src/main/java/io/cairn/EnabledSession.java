@@ -36,7 +36,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ExecutorService;
 import net.openhft.chronicle.bytes.BytesMarshallable;
 
 /**
@@ -55,7 +54,6 @@ final class EnabledSession extends Session {
   private final NativeLedger ledger;
   private final JobDirectory directory;
   private final DirectoryStore store;
-  private final ExecutorService storeThread;
   private final ImageCapture capture;
   private final FileOperations files;
   private final FaultHook faults;
@@ -91,8 +89,9 @@ final class EnabledSession extends Session {
             files,
             Launch.current(),
             System::nanoTime);
-    storeThread = DirectoryStore.backgroundThread();
-    store = new DirectoryStore(directory, files, faults, storeThread, System::nanoTime);
+    store =
+        new DirectoryStore(
+            directory, files, faults, DirectoryStore.backgroundThread(), System::nanoTime);
     store.whenFenced(this::endFenced);
     long budget = options.stagingBytes().orElseGet(StagingBudget::automatic);
     capture =
@@ -286,7 +285,6 @@ final class EnabledSession extends Session {
       }
       capture.close();
       store.close();
-      storeThread.shutdown();
       directory.close();
       fabric.close();
       Shim.agentEnded();

@@ -28,6 +28,7 @@ public final class NativeLibraries {
   private static final String CORE = "libcairn-core.so";
   private static final String SHIM = "libcairn.so";
 
+  private static Path unpacked; // null until the first of the two is loaded
   private static boolean coreLoaded;
   private static boolean shimLoaded;
 
@@ -67,6 +68,9 @@ public final class NativeLibraries {
   }
 
   private static Path unpack() {
+    if (unpacked != null) {
+      return unpacked;
+    }
     String folder = "META-INF/native/linux-" + architecture() + "/";
     try {
       byte[] core = resource(folder + CORE);
@@ -82,6 +86,7 @@ public final class NativeLibraries {
       }
       verify(target.resolve(CORE), core);
       verify(target.resolve(SHIM), shim);
+      unpacked = target;
       return target;
     } catch (IOException e) {
       throw new UncheckedIOException("the native libraries can't be unpacked: " + e, e);
