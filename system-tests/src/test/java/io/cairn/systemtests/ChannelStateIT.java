@@ -66,19 +66,19 @@ class ChannelStateIT {
     // Killed after its second commit, restored, killed after its first, restored again.
     MpiJob.Outcome first =
         launch(ranks, program, drainDeadline, arguments)
-            .arguments("millis=8")
+            .arguments("millis=5")
             .property("systemtests.halt", "1:2")
             .run()
             .requireFailure();
     MpiJob.Outcome second =
         launch(ranks, program, drainDeadline, arguments)
-            .arguments("millis=8")
+            .arguments("millis=5")
             .property("systemtests.halt", "0:1")
             .run()
             .requireFailure();
     MpiJob.Outcome third =
         launch(ranks, program, drainDeadline, arguments)
-            .arguments("millis=2")
+            .arguments("millis=1")
             .run()
             .requireSuccess();
 

@@ -82,8 +82,18 @@ final class EventLog {
     return events.stream().filter(e -> e.kind().equals(kind)).toList();
   }
 
-  List<Event> ofRank(int rank) {
-    return events.stream().filter(e -> e.rank() == rank).toList();
+  /** What one rank was told, epoch by epoch, in the order it was told. */
+  List<List<Event>> epochsOfRank(int rank) {
+    List<List<Event>> epochs = new ArrayList<>();
+    for (Event event : events) {
+      if (event.rank() == rank) {
+        if (epochs.isEmpty() || epochs.get(epochs.size() - 1).get(0).epoch() != event.epoch()) {
+          epochs.add(new ArrayList<>());
+        }
+        epochs.get(epochs.size() - 1).add(event);
+      }
+    }
+    return epochs;
   }
 
   /** The highest epoch that any rank was told to be committed, or 0. */

@@ -97,7 +97,7 @@ sealed interface Kill {
           random.nextInt(3) == 0 ? Optional.empty() : Optional.of(random.nextInt(ranks));
       boolean early = random.nextInt(4) == 0;
       plan.add(
-          new AtTime(rank, early ? 0 : 1 + random.nextInt(3), random.nextInt(early ? 1_500 : 120)));
+          new AtTime(rank, early ? 0 : 1 + random.nextInt(3), random.nextInt(early ? 1_000 : 60)));
     }
     for (int i = plan.size() - 1; i > 0; i--) {
       Collections.swap(plan, i, random.nextInt(i + 1));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.systemtests;
 
-import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -34,8 +33,6 @@ final class MpiJob {
       this.workbench = workbench;
       this.ranks = ranks;
       this.program = program;
-      // The ranks share few cores: what matters is a quick start.
-      jvm("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xmx192m", "-ea");
     }
 
     Builder jvm(String... options) {
@@ -81,22 +78,10 @@ final class MpiJob {
       if (ranks > 0) {
         command.addAll(List.of("mpirun", "-n", Integer.toString(ranks)));
       }
-      command.add(System.getProperty("java.home") + "/bin/java");
-      command.addAll(jvmOptions);
-      command.add("-cp");
-      command.add(classPath());
+      command.addAll(QuickStart.command(jvmOptions));
       command.add(program);
       command.addAll(arguments);
       return command;
-    }
-
-    private static String classPath() {
-      // The runner's own class path is a jar that only it understands.
-      String real = System.getProperty("surefire.test.class.path");
-      String path = real != null ? real : System.getProperty("java.class.path");
-      return List.of(path.split(File.pathSeparator)).stream()
-          .filter(entry -> !entry.isEmpty())
-          .collect(Collectors.joining(File.pathSeparator));
     }
   }
 

@@ -192,7 +192,7 @@ class RestoreIT {
     return bench
         .job(RANKS, Ring.class)
         .property("cairn.every", 15)
-        .arguments("steps=400", "millis=1", RANDOM);
+        .arguments("steps=300", "millis=1", "commits=1", RANDOM);
   }
 
   private String reference() {
@@ -201,7 +201,7 @@ class RestoreIT {
           bench
               .job(RANKS, Ring.class)
               .property("cairn.enabled", false)
-              .arguments("steps=400", RANDOM)
+              .arguments("steps=300", RANDOM)
               .run()
               .requireSuccess()
               .only("result ");

@@ -7,12 +7,12 @@ import io.cairn.samples.Pipeline;
 
 /** The samples, in sizes that last for some twenty epochs and little longer. */
 enum Sample {
-  HEAT2D(Heat2d.class, "--nx 512 --ny 384 --steps 400"),
-  CG(ConjugateGradient.class, "--poisson 160 --iterations 400 --tolerance 1e-30"),
-  PIPELINE(Pipeline.class, "--steps 400 --doubles 512");
+  HEAT2D(Heat2d.class, "--nx 512 --ny 384 --steps 240"),
+  CG(ConjugateGradient.class, "--poisson 160 --iterations 240 --tolerance 1e-30"),
+  PIPELINE(Pipeline.class, "--steps 240 --doubles 512");
 
   /** Safe points from one epoch to the next. */
-  static final int EVERY = 20;
+  static final int EVERY = 10;
 
   private static final int STEP_MILLIS = 2;
 

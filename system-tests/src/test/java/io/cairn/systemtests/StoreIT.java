@@ -20,7 +20,7 @@ class StoreIT {
 
   private static final int MEGABYTE = 1 << 20;
 
-  private static final int STEPS = 1_200;
+  private static final int STEPS = 700;
 
   @RegisterExtension final Workbench bench = new Workbench();
 
@@ -47,7 +47,7 @@ class StoreIT {
             .run()
             .requireSuccess()
             .only("result ");
-    MpiJob.Outcome full = launch(disk, STEPS).run().requireSuccess();
+    MpiJob.Outcome full = launch(disk, STEPS).arguments("abandoned=3").run().requireSuccess();
 
     assertEquals(reference, full.only("result "), full::text);
     assertEquals(2, full.events().of("restored").size(), full::text);
@@ -63,7 +63,7 @@ class StoreIT {
 
     // And it is what a later launch comes back to, with room again.
     Files.delete(filler);
-    MpiJob.Outcome again = launch(disk, STEPS).run().requireSuccess();
+    MpiJob.Outcome again = launch(disk, STEPS).arguments("commits=1").run().requireSuccess();
     assertEquals(reference, again.only("result "), again::text);
     assertEquals(kept.get(1).number(), again.events().of("restored").get(0).epoch(), again::text);
     assertTrue(!again.events().of("committed").isEmpty(), again::text);
@@ -102,7 +102,7 @@ class StoreIT {
             .job(2, Ring.class)
             .property("cairn.every", 15)
             .property("cairn.keep", 3)
-            .arguments("steps=250", "millis=2")
+            .arguments("steps=50", "millis=2", "commits=5")
             .run()
             .requireSuccess();
 

@@ -21,7 +21,8 @@ public final class Ring {
   /**
    * Arguments: steps, millis (of a step), bytes (of the region); at which step to request a
    * checkpoint or to fail (and on which rank); whether to tell what is mapped; whether to fill the
-   * region with numbers that can't be compressed.
+   * region with numbers that can't be compressed; how many commits and abandoned epochs to wait for
+   * after the last step.
    */
   public static void main(String[] args) {
     Map<String, Long> numbers =
@@ -34,7 +35,9 @@ public final class Ring {
             "fail=-1",
             "rank=1",
             "maps=0",
-            "random=0");
+            "random=0",
+            "commits=0",
+            "abandoned=0");
     Cairn.run(args, cairn -> run(cairn, numbers));
   }
 
@@ -43,6 +46,8 @@ public final class Ring {
     int rank = MPI.COMM_WORLD.getRank();
     int size = MPI.COMM_WORLD.getSize();
     Scene.watch(cairn);
+    Scene.Told told = new Scene.Told();
+    cairn.addListener(told);
     Region region = cairn.region("memory", numbers.get("bytes"));
     long[] state = cairn.array("state", new long[2]); // step, digest
     LongBuffer memory = region.asLongBuffer();
@@ -74,6 +79,8 @@ public final class Ring {
       Thread.sleep(numbers.get("millis"));
       cairn.safePoint();
     }
+    Scene.safePointsUntil(cairn, numbers.get("commits"), told::commits);
+    Scene.safePointsUntil(cairn, numbers.get("abandoned"), told::abandoned);
     long digest = state[1];
     for (int i = 0; i < memory.capacity(); i++) {
       digest = Scene.mix(digest, memory.get(i));

@@ -7,6 +7,7 @@ import io.cairn.samples.EventLines;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.LongSupplier;
 import mpi.MPI;
 import mpi.MPIException;
 
@@ -16,7 +17,39 @@ final class Scene {
   /** {@code RANK:N}: this rank halts when it is told of the N-th commit. */
   private static final String HALT = "systemtests.halt";
 
+  private static final int BLOCK = 20;
+  private static final int MOST_BLOCKS = 1_000;
+
   private Scene() {}
+
+  /** Counts what a rank is told of. */
+  static final class Told implements CheckpointListener {
+    private long commits;
+    private long abandoned;
+
+    long commits() {
+      return commits;
+    }
+
+    long abandoned() {
+      return abandoned;
+    }
+
+    void reset() {
+      commits = 0;
+      abandoned = 0;
+    }
+
+    @Override
+    public void committed(CommittedEvent event) {
+      commits++;
+    }
+
+    @Override
+    public void abandoned(AbandonedEvent event) {
+      abandoned++;
+    }
+  }
 
   /** Tells of epochs, and halts where the test wants it. */
   static void watch(Cairn cairn) throws MPIException {
@@ -53,6 +86,29 @@ final class Scene {
       }
     }
     return numbers;
+  }
+
+  /**
+   * Goes on, without changing anything, until all ranks have been told of so many commits or
+   * abandoned epochs: how long a disk takes is nobody's promise. Collective.
+   *
+   * @return how many safe points that took
+   */
+  static long safePointsUntil(Cairn cairn, long wanted, LongSupplier told)
+      throws MPIException, InterruptedException {
+    for (int block = 0; block <= MOST_BLOCKS; block++) {
+      long[] fewest = {told.getAsLong()};
+      MPI.COMM_WORLD.allReduce(fewest, 1, MPI.LONG, MPI.MIN);
+      if (fewest[0] >= wanted) {
+        return (long) block * BLOCK;
+      }
+      for (int i = 0; i < BLOCK; i++) {
+        Thread.sleep(1);
+        cairn.safePoint();
+      }
+    }
+    throw new IllegalStateException(
+        "a rank was told " + told.getAsLong() + " times, expected " + wanted + " times");
   }
 
   /** Sums up over all ranks, and prints on rank 0. */

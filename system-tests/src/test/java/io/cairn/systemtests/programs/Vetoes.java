@@ -2,10 +2,8 @@
 package io.cairn.systemtests.programs;
 
 import io.cairn.Cairn;
-import io.cairn.api.CheckpointListener;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.concurrent.atomic.AtomicLong;
 import mpi.MPI;
 import mpi.MPIException;
 import mpi.Message;
@@ -18,9 +16,6 @@ import mpi.Win;
  */
 public final class Vetoes {
 
-  private static final int BLOCK = 50;
-  private static final int MOST_BLOCKS = 400;
-
   private static final int TAG = 9;
 
   private Vetoes() {}
@@ -31,20 +26,8 @@ public final class Vetoes {
 
   private static void run(Cairn cairn, String what) throws MPIException, InterruptedException {
     Scene.watch(cairn);
-    AtomicLong abandoned = new AtomicLong();
-    AtomicLong committed = new AtomicLong();
-    cairn.addListener(
-        new CheckpointListener() {
-          @Override
-          public void committed(CommittedEvent event) {
-            committed.incrementAndGet();
-          }
-
-          @Override
-          public void abandoned(AbandonedEvent event) {
-            abandoned.incrementAndGet();
-          }
-        });
+    Scene.Told told = new Scene.Told();
+    cairn.addListener(told);
     cairn.restore();
     int rank = MPI.COMM_WORLD.getRank();
     ByteBuffer memory = ByteBuffer.allocateDirect(64).order(ByteOrder.nativeOrder());
@@ -62,32 +45,15 @@ public final class Vetoes {
       }
       default -> throw new IllegalArgumentException(what);
     }
-    long safePoints = safePointsUntil(cairn, abandoned);
+    long safePoints = Scene.safePointsUntil(cairn, 1, told::abandoned);
     switch (what) {
       case "collective" -> barrier.waitFor();
       case "window" -> window.free();
       default -> matched.mRecv(memory, 1, MPI.BYTE);
     }
     Scene.say(0, "closed after " + safePoints + " safe points");
-    committed.set(0);
-    safePointsUntil(cairn, committed);
+    told.reset();
+    Scene.safePointsUntil(cairn, 1, told::commits);
     Scene.result(1);
-  }
-
-  /** Goes on until all ranks have been told; returns how many safe points that took. */
-  private static long safePointsUntil(Cairn cairn, AtomicLong told)
-      throws MPIException, InterruptedException {
-    for (int block = 1; block <= MOST_BLOCKS; block++) {
-      for (int i = 0; i < BLOCK; i++) {
-        Thread.sleep(1);
-        cairn.safePoint();
-      }
-      long[] fewest = {told.get()};
-      MPI.COMM_WORLD.allReduce(fewest, 1, MPI.LONG, MPI.MIN);
-      if (fewest[0] > 0) {
-        return (long) block * BLOCK;
-      }
-    }
-    throw new IllegalStateException("nothing was told in " + MOST_BLOCKS * BLOCK + " safe points");
   }
 }
