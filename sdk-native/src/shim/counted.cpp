@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Wrappers made from calls.def: collectives are counted, what isn't captured is refused by name, never silently wrong.
+// Wrappers made from the table of calls, calls.def: collectives are counted, what isn't captured is refused by name, never
+// silently wrong.
 #include "shim.hpp"
 
 namespace cairn {

@@ -168,7 +168,7 @@ public final class NativeLibraries {
     }
   }
 
-  private static String architecture() {
+  static String architecture() {
     String name = System.getProperty("os.arch");
     return name.equals("amd64") ? "x86_64" : name;
   }
