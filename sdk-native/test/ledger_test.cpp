@@ -409,6 +409,134 @@ TEST(Ledger, shouldFailWhenACommunicatorIsFreedOverUnreceivedMessages) {
   EXPECT_TRUE(p.receiver.queueEmpty());
 }
 
+// Sender and receiver number the messages of a channel alike, over commits and restores.
+TEST(Ledger, shouldNumberMessagesAlikeAtBothEnds) {
+  Pair p;
+  p.sender.number();
+  p.receiver.number();
+  int64_t number = 0;
+  auto sendNumbered = [&](Pair& pair) {
+    EXPECT_EQ(number, pair.sender.nextSent(kWorld, 1, 5));
+    pair.send(5);
+    number++;
+  };
+  for (uint64_t epoch = 1; epoch <= 3; epoch++) {
+    sendNumbered(p);
+    p.receive(5, "received");
+    sendNumbered(p);  // crosses the cut
+    sendNumbered(p);  // so does this
+    EXPECT_EQ(number - 2, p.receiver.nextArriving(kWorld, 0, 5));
+    p.cutBoth(epoch);
+    p.exchange(epoch);
+    p.receiver.drained(kWorld, 0, 5, bytes("first"));
+    EXPECT_EQ(number - 1, p.receiver.nextArriving(kWorld, 0, 5));
+    Receive* pending = p.post(kAny, kAny);
+    EXPECT_EQ(-1, p.receiver.nextArriving(kWorld, 0, 5)) << "the receive may hold a message of the channel";
+    EXPECT_EQ(-1, p.receiver.nextArriving(kWorld, 0, 6));
+    p.receiver.peeked(pending, 0, 5, bytes("second"));
+    EXPECT_EQ(number, p.receiver.nextArriving(kWorld, 0, 5));
+    EXPECT_EQ(2u, p.sealBoth().size());
+    p.commitBoth();
+    EXPECT_EQ(number, p.receiver.nextArriving(kWorld, 0, 5));
+    Receive* queued = p.receiver.take(p.receiver.find(kWorld, 0, 5));
+    EXPECT_EQ(number, p.receiver.nextArriving(kWorld, 0, 5));
+    p.receiver.completed(queued, 0, 5, nullptr);
+    p.receiver.completed(pending, 0, 5, nullptr);
+    EXPECT_EQ(number, p.receiver.nextArriving(kWorld, 0, 5));
+  }
+  EXPECT_EQ(number, p.sender.nextSent(kWorld, 1, 5));
+  EXPECT_EQ(0, p.receiver.nextArriving(kWorld, 0, 6));
+  EXPECT_EQ(0, p.receiver.nextArriving(8, 0, 5));
+
+  p.send(5);
+  p.cutBoth(4);
+  p.exchange(4);
+  p.receiver.drained(kWorld, 0, 5, bytes("kept"));
+  std::vector<char> encoded = Ledger::encode(p.sealBoth());
+  Pair again;
+  again.receiver.number();
+  ASSERT_EQ("", again.receiver.restore(encoded.data(), encoded.size()));
+  EXPECT_EQ(0, again.sender.nextSent(kWorld, 1, 5));
+  EXPECT_EQ(0, again.receiver.nextArriving(kWorld, 0, 5)) << "a restored message is on no network";
+  again.receiver.completed(again.receiver.take(again.receiver.find(kWorld, 0, 5)), 0, 5, nullptr);
+  EXPECT_EQ(0, again.receiver.nextArriving(kWorld, 0, 5));
+}
+
+TEST(Ledger, shouldNotNumberWhatAFreedReceiveMayHaveTaken) {
+  Pair p;
+  p.receiver.number();
+  Receive* freed = p.post(kAny, 5);
+  p.receiver.untraceable(freed);
+  p.receiver.cancelled(freed);
+  EXPECT_EQ(-1, p.receiver.nextArriving(kWorld, 0, 5));
+  EXPECT_EQ(0, p.receiver.nextArriving(kWorld, 0, 6));
+  EXPECT_EQ(0, p.receiver.nextArriving(8, 0, 5));
+}
+
+TEST(Ledger, shouldTotalOverCommitsAndRestores) {
+  Pair p;
+  for (uint64_t epoch = 1; epoch <= 3; epoch++) {
+    p.send(1);
+    p.receive(1, "");
+    p.send(2);
+    for (Ledger* ledger : {&p.sender, &p.receiver}) ledger->collective(kWorld, "MPI_Barrier");
+    p.cutBoth(epoch);
+    p.exchange(epoch);
+    p.receive(2, "late");
+    EXPECT_EQ(1u, p.sealBoth().size());
+    p.commitBoth();
+    EXPECT_EQ(2 * epoch, p.sender.totals().sent);
+    EXPECT_EQ(2 * epoch, p.receiver.totals().received);
+    EXPECT_EQ(epoch, p.receiver.totals().collectives);
+  }
+  p.send(3);
+  p.cutBoth(4);
+  p.exchange(4);
+  p.receiver.drained(kWorld, 0, 3, bytes("kept"));
+  std::vector<char> encoded = Ledger::encode(p.sealBoth());
+  Ledger again(1);
+  ASSERT_EQ("", again.restore(encoded.data(), encoded.size()));
+  EXPECT_EQ(0u, again.totals().received);
+  again.completed(again.take(again.find(kWorld, 0, 3)), 0, 3, nullptr);
+  EXPECT_EQ(1u, again.totals().received);
+}
+
+// Drained in no epoch, a message is no part of a channel state, whatever its length.
+TEST(Ledger, shouldNotHoldTheLimitAgainstWhatWasDrainedInNoEpoch) {
+  Pair p;
+  p.receiver.limit(100);
+  for (int i = 0; i < 3; i++) {
+    p.send(1);
+    p.receiver.drained(kWorld, 0, 1, bytes(std::string(80, 'x')));
+    p.receiver.completed(p.receiver.take(p.receiver.find(kWorld, 0, 1)), 0, 1, nullptr);
+  }
+  p.send(1);
+  p.cutBoth(1);
+  p.exchange(1);
+  p.receive(1, std::string(80, 'y'));
+  EXPECT_EQ("", p.receiver.fault());
+  EXPECT_EQ(1u, p.sealBoth().size());
+}
+
+TEST(Ledger, shouldTellPeopleWhatItKeeps) {
+  Pair p;
+  p.send(4);
+  p.sender.synchronous(kWorld, 1, 4, 1);
+  p.sender.collective(kWorld, "MPI_Bcast");
+  p.sender.drained(kWorld, 1, 9, bytes("abc"));
+  p.sender.post(kWorld, kAny, 3);
+  p.sender.veto("MPI_Ibarrier is pending");
+  std::string dump = p.sender.dump();
+  for (const char* line :
+       {"rank 0: 1 sent, 0 received, 1 collectives, 1 drained, 0 replayed, 0 late\n",
+        "MPI_COMM_WORLD: rank 0 of 2, 1 collectives since the base, the last MPI_Bcast\n",
+        "to 1, tag 4, MPI_COMM_WORLD: 1 sent since the base, 1 synchronous ones pending\n",
+        "queued: from 1, tag 9, MPI_COMM_WORLD: 3 bytes\n", "pending receive: from any, tag 3, MPI_COMM_WORLD\n",
+        "no epoch now: MPI_Ibarrier is pending\n"}) {
+    EXPECT_NE(std::string::npos, dump.find(line)) << "no line '" << line << "' in:\n" << dump;
+  }
+}
+
 TEST(Ledger, shouldKeepItsBooksUnderThreads) {
   Ledger ledger(0);
   ledger.communicator(kWorld, "MPI_COMM_WORLD", 1, 0, 0);

@@ -328,7 +328,7 @@ bool Ledger::mayBeLate(const Receive* receive) {
 
 void Ledger::drained(uint64_t communicator, int source, int tag, PayloadRef payload) {
   statistics_.drained++;
-  recordedBytes_ += payload->bytes;
+  if (recording()) recordedBytes_ += payload->bytes;  // outside an epoch it is no part of a channel state
   queue_.push_back({++sequence_, communicator, source, tag, std::move(payload)});
 }
 
@@ -460,10 +460,19 @@ std::vector<char> Ledger::counts() {
 
 void Ledger::commit() {
   assert(phase_ == Phase::SEALED);
-  outgoing_.each([](Outgoing& channel) { channel.sent -= channel.atCut; });
-  incoming_.each([](Incoming& channel) { channel.received -= channel.marked; });
+  outgoing_.each([&](Outgoing& channel) {
+    channel.sent -= channel.atCut;
+    beforeBase_.sent += static_cast<uint64_t>(channel.atCut);
+    if (numbering_ && channel.atCut != 0) sentBeforeBase_[channel.id] += channel.atCut;
+  });
+  incoming_.each([&](Incoming& channel) {
+    channel.received -= channel.marked;
+    beforeBase_.received += static_cast<uint64_t>(channel.marked);
+    if (numbering_ && channel.marked != 0) arrivedBeforeBase_[channel.id] += channel.marked;
+  });
   for (auto entry = communicators_.begin(); entry != communicators_.end();) {
     entry->second.collectives -= entry->second.atCut;
+    beforeBase_.collectives += static_cast<uint64_t>(entry->second.atCut);
     if (entry->second.freed && entry->second.collectives == 0) {
       entry = communicators_.erase(entry);
     } else {
@@ -524,6 +533,7 @@ std::string Ledger::restore(const char* state, uint64_t bytes) {
   for (Queued& message : messages) {
     message.sequence = ++sequence_;
     incoming_.at({message.communicator, message.source, message.tag}).received--;
+    beforeBase_.received++;
     queue_.push_back(std::move(message));
   }
   return "";

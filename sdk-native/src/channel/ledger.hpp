@@ -92,6 +92,13 @@ struct LedgerStatistics {
   uint64_t queued = 0;    // waiting now
 };
 
+// Of this launch.
+struct LedgerTotals {
+  uint64_t sent = 0;         // messages
+  uint64_t received = 0;     // messages handed over, those from an image too
+  uint64_t collectives = 0;  // calls
+};
+
 class CAIRN_API Ledger {
  public:
   explicit Ledger(int worldRank, uint64_t stateLimitBytes = 1ull << 30) : me_(worldRank), limit_(stateLimitBytes) {}
@@ -183,6 +190,21 @@ class CAIRN_API Ledger {
   void abandon();
   // Returns an empty string, or what is wrong with the bytes (then nothing has changed).
   std::string restore(const char* state, uint64_t bytes);
+
+  // --- what others ask (ledger_views.cpp) ---
+
+  // Keeps the numbers of messages over commits: the first of a channel in this launch is 0. For CAIRN_DRAIN=always.
+  void number() { numbering_ = true; }
+  // The number that the next message gets which is sent to that channel.
+  int64_t nextSent(uint64_t communicator, int destination, int tag);
+  // The number of the next message that can be taken off the network; -1 while that isn't known, because a receive is
+  // pending that could have been matched with a message of the channel.
+  int64_t nextArriving(uint64_t communicator, int source, int tag);
+  // Nobody will learn which message this receive takes.
+  void untraceable(const Receive* receive) { untraceable_.push_back({receive->communicator, receive->source, receive->tag}); }
+
+  LedgerTotals totals();
+  std::string dump();  // for people: lines of text
 
   Receive* firstPending() const { return pendingHead_; }
   size_t pendingReceives() const { return pendingCount_; }
@@ -278,6 +300,11 @@ class CAIRN_API Ledger {
   std::string refusal_;
   std::string fault_;
   LedgerStatistics statistics_;
+  LedgerTotals beforeBase_;  // what the counts since the base don't have any more
+
+  bool numbering_ = false;
+  std::map<ChannelId, int64_t> sentBeforeBase_, arrivedBeforeBase_;  // with numbering_ only
+  std::vector<ChannelId> untraceable_;                               // peer and tag may be kAny
 };
 
 }  // namespace cairn
