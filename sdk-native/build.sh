@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds the native libraries into target/classes, or builds and runs their tests. Called by Maven:
+# Builds the native libraries into target/classes and target/install, or builds and runs their tests. Called by Maven:
 #   build.sh libraries | test [plain|asan|tsan ...]     (TESTS_ONLY=regex: only these tests)
 # Incremental: CMake and the generator decide what is out of date.
 set -euo pipefail
@@ -46,6 +46,9 @@ build_libraries() {
       -DCAIRN_OUTPUT="$PWD/target/classes/META-INF/native/linux-$(uname -m)" || die "CMake failed"
   fi
   run_quietly "$build/build.log" cmake --build "$build" --parallel "$(jobs)" || die "the native build failed"
+  # Where C programs find them; CMake copies only what has changed.
+  run_quietly "$build/install.log" cmake --install "$build" --prefix "$PWD/target/install" ||
+    die "the native libraries can't be installed below $PWD/target/install"
 }
 
 run_tests() { # configuration
