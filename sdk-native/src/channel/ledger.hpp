@@ -117,6 +117,9 @@ class CAIRN_API Ledger {
     outgoing_.at({communicator, destination, tag}).synchronous += change;
   }
 
+  // Between the cut and its end: late messages are kept.
+  bool recording() const { return phase_ == Phase::RECORDING || phase_ == Phase::CLOSED; }
+
   bool queueEmpty() const { return queue_.empty(); }
   // The first message in the queue that a receive or probe would match, or null.
   const Queued* find(uint64_t communicator, int source, int tag) const;
@@ -163,6 +166,7 @@ class CAIRN_API Ledger {
 
   void limit(uint64_t stateLimitBytes) { limit_ = stateLimitBytes; }
 
+  void (*beforeCut)() = nullptr;  // to be called, without the lock, before each cut
   // Returns false, with the reason in refusal(), if the rank can't be cut here.
   bool cut(uint64_t epoch, int64_t safePoint, std::vector<Marker>& markers);
   const std::string& refusal() const { return refusal_; }
@@ -246,7 +250,6 @@ class CAIRN_API Ledger {
   void candidates(const Incoming& channel, std::vector<Message>& out) const;
   int64_t missing(Incoming& channel);
   void early(const Incoming& channel, const char* how);
-  bool recording() const { return phase_ == Phase::RECORDING || phase_ == Phase::CLOSED; }
   bool wantsNow(const Receive* receive, int source, int tag);
   void record(Incoming& channel, const Receive* receive, PayloadRef payload);
   void linkInOrder(Receive* receive);

@@ -34,6 +34,7 @@ JNIEXPORT void JNICALL Java_io_cairn_natives_NativeLedger_destroy(JNIEnv*, jclas
 JNIEXPORT jobjectArray JNICALL Java_io_cairn_natives_NativeLedger_cut(JNIEnv* env, jclass, jlong ledger, jlong epoch,
                                                                       jlong safePoint) {
   std::vector<Marker> markers;
+  if (at<Ledger>(ledger)->beforeCut) at<Ledger>(ledger)->beforeCut();
   {
     Guard guard(at<Ledger>(ledger)->lock);
     if (!at<Ledger>(ledger)->cut(static_cast<uint64_t>(epoch), safePoint, markers)) return nullptr;

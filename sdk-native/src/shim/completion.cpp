@@ -231,7 +231,15 @@ void finishAll(int n, MPI_Request requests[], Array<Tracked*>& tracked, MPI_Stat
 
 using namespace cairn;
 
+// For calls that may be given persistent requests: the same call with what stands for them.
+#define STAND_INS(count, requests, call)                     \
+  if (persistentInUse.load(std::memory_order_relaxed)) {     \
+    StandIns in(count, requests);                            \
+    if (in.any()) return call;                               \
+  }
+
 CAIRN_MPI int MPI_Wait(MPI_Request* request, MPI_Status* status) {
+  STAND_INS(1, request, MPI_Wait(in.data(), status))
   Tracked* tracked = request ? beginCompletion(*request) : nullptr;
   if (!tracked) return PMPI_Wait(request, status);
   MPI_Status mine{};
@@ -242,6 +250,7 @@ CAIRN_MPI int MPI_Wait(MPI_Request* request, MPI_Status* status) {
 }
 
 CAIRN_MPI int MPI_Test(MPI_Request* request, int* flag, MPI_Status* status) {
+  STAND_INS(1, request, MPI_Test(in.data(), flag, status))
   Tracked* tracked = request ? beginCompletion(*request) : nullptr;
   if (!tracked) return PMPI_Test(request, flag, status);
   MPI_Status mine{};
@@ -256,6 +265,7 @@ CAIRN_MPI int MPI_Test(MPI_Request* request, int* flag, MPI_Status* status) {
 }
 
 CAIRN_MPI int MPI_Waitall(int count, MPI_Request requests[], MPI_Status statuses[]) {
+  STAND_INS(count, requests, MPI_Waitall(count, in.data(), statuses))
   Array<Tracked*> tracked(count);
   if (!beginAll(count, requests, tracked)) return PMPI_Waitall(count, requests, statuses);
   Array<MPI_Status> mine(statuses == MPI_STATUSES_IGNORE ? count : 0);
@@ -266,6 +276,7 @@ CAIRN_MPI int MPI_Waitall(int count, MPI_Request requests[], MPI_Status statuses
 }
 
 CAIRN_MPI int MPI_Testall(int count, MPI_Request requests[], int* flag, MPI_Status statuses[]) {
+  STAND_INS(count, requests, MPI_Testall(count, in.data(), flag, statuses))
   Array<Tracked*> tracked(count);
   if (!beginAll(count, requests, tracked)) return PMPI_Testall(count, requests, flag, statuses);
   Array<MPI_Status> mine(statuses == MPI_STATUSES_IGNORE ? count : 0);
@@ -280,6 +291,7 @@ CAIRN_MPI int MPI_Testall(int count, MPI_Request requests[], int* flag, MPI_Stat
 }
 
 CAIRN_MPI int MPI_Waitany(int count, MPI_Request requests[], int* index, MPI_Status* status) {
+  STAND_INS(count, requests, MPI_Waitany(count, in.data(), index, status))
   Array<Tracked*> tracked(count);
   if (!beginAll(count, requests, tracked)) return PMPI_Waitany(count, requests, index, status);
   MPI_Status mine{};
@@ -294,6 +306,7 @@ CAIRN_MPI int MPI_Waitany(int count, MPI_Request requests[], int* index, MPI_Sta
 }
 
 CAIRN_MPI int MPI_Testany(int count, MPI_Request requests[], int* index, int* flag, MPI_Status* status) {
+  STAND_INS(count, requests, MPI_Testany(count, in.data(), index, flag, status))
   Array<Tracked*> tracked(count);
   if (!beginAll(count, requests, tracked)) return PMPI_Testany(count, requests, index, flag, status);
   MPI_Status mine{};
@@ -332,14 +345,17 @@ int some(int count, MPI_Request requests[], int* done, int indices[], MPI_Status
 }  // namespace
 
 CAIRN_MPI int MPI_Waitsome(int count, MPI_Request requests[], int* done, int indices[], MPI_Status statuses[]) {
+  STAND_INS(count, requests, MPI_Waitsome(count, in.data(), done, indices, statuses))
   return some(count, requests, done, indices, statuses, PMPI_Waitsome);
 }
 
 CAIRN_MPI int MPI_Testsome(int count, MPI_Request requests[], int* done, int indices[], MPI_Status statuses[]) {
+  STAND_INS(count, requests, MPI_Testsome(count, in.data(), done, indices, statuses))
   return some(count, requests, done, indices, statuses, PMPI_Testsome);
 }
 
 CAIRN_MPI int MPI_Request_get_status(MPI_Request request, int* flag, MPI_Status* status) {
+  STAND_INS(1, &request, MPI_Request_get_status(*in.data(), flag, status))
   Tracked* tracked = beginCompletion(request);
   if (!tracked) return PMPI_Request_get_status(request, flag, status);
   MPI_Status mine{};
@@ -351,19 +367,4 @@ CAIRN_MPI int MPI_Request_get_status(MPI_Request request, int* flag, MPI_Status*
     endWithoutCompletion(tracked);
   }
   return result;
-}
-
-CAIRN_MPI int MPI_Request_free(MPI_Request* request) {
-  Tracked* tracked = request ? beginCompletion(*request) : nullptr;
-  if (tracked) {
-    Shim& s = shim();
-    Guard guard(s.ledger->lock);
-    if (!tracked->handedOver) {
-      // Nobody will ever know when it completes: counted as never received, and no cut is possible any more.
-      s.ledger->veto("MPI_Request_free was called on an active " + std::string(tracked->call));
-      if (tracked->receive) s.ledger->cancelled(tracked->receive);
-    }
-    forget(tracked);
-  }
-  return PMPI_Request_free(request);
 }

@@ -32,6 +32,7 @@ int initialise(int* argc, char*** argv, int* providedOut) {
   PMPI_Comm_dup(MPI_COMM_SELF, &s.self);
   PMPI_Comm_set_errhandler(s.self, MPI_ERRORS_RETURN);
   s.ledger = std::make_unique<Ledger>(s.rank);
+  s.ledger->beforeCut = settleFreed;
   registerPredefined();
   s.active.store(true, std::memory_order_release);
   return result;
@@ -56,6 +57,9 @@ CAIRN_MPI int MPI_Finalize(void) {
     s.end.notify_all();
     s.end.wait(guard, [&] { return !s.agent; });
   }
-  if (s.active.exchange(false)) PMPI_Comm_free(&s.self);
+  if (s.active.exchange(false)) {
+    freeFreed();
+    PMPI_Comm_free(&s.self);
+  }
   return PMPI_Finalize();
 }

@@ -79,6 +79,8 @@ struct Matched {  // a message between a matched probe and its receive
   MPI_Request replay;
 };
 
+struct Persistent;
+
 struct Shim {
   std::atomic<bool> active{false};  // between our MPI_Init and MPI_Finalize
   bool initialised = false;         // our MPI_Init ran
@@ -101,6 +103,9 @@ struct Shim {
   std::unordered_map<uint64_t, int> occurrences;
   RequestTable requests;
   std::vector<Tracked*> freeTracked;
+  std::vector<Tracked*> freed;  // by the program, before they completed
+  size_t freedMost = 64;        // look for completed ones beyond it
+  std::unordered_map<MPI_Request, Persistent*> persistent;
   std::unordered_map<MPI_Message, Matched> matched;
   std::unordered_map<MPI_Win, std::string> windows;
   MPI_Datatype named[8] = {};  // predefined, contiguous types seen lately
@@ -163,6 +168,32 @@ std::unique_lock<Lock> handOver(Receive* receive, CommInfo* comm, const void* bu
                                 const MPI_Status& status, int result, bool cancelled = false);
 bool wasCancelled(const MPI_Status& status);
 void copyStatus(MPI_Status* to, const MPI_Status& from);
+
+// --- requests.cpp ---
+// Finishes what the program has freed and MPI has completed. Takes the lock.
+void settleFreed();
+void freeFreed();  // at the end of MPI
+
+// --- persistent.cpp ---
+extern std::atomic<bool> persistentInUse;  // whether a handle may be that of a persistent request
+// The program's requests, with those that stand for active persistent ones in their place. At its end, what a call has
+// made of them goes back into the program's array.
+class StandIns {
+ public:
+  StandIns(int count, MPI_Request requests[]);
+  ~StandIns();
+  StandIns(const StandIns&) = delete;
+  StandIns& operator=(const StandIns&) = delete;
+  bool any() const { return !owners_.empty(); }
+  MPI_Request* data() { return copies_.data(); }
+
+ private:
+  MPI_Request* requests_ = nullptr;
+  std::vector<MPI_Request> copies_;
+  std::vector<std::pair<size_t, Persistent*>> owners_;  // ascending
+};
+// Frees a persistent request; false if it isn't one of ours.
+bool freePersistent(MPI_Request* request, int* result);
 
 // --- receives.cpp ---
 // Posts the receive that serves a message from the queue: a real MPI receive of a real self-send. Lock held.

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cairn.systemtests.programs.Backlog;
 import io.cairn.systemtests.programs.Communicators;
+import io.cairn.systemtests.programs.Persistent;
 import io.cairn.systemtests.programs.Posted;
 import io.cairn.systemtests.programs.Wildcards;
 import org.junit.jupiter.api.Test;
@@ -49,6 +50,11 @@ class ChannelStateIT {
   @Test
   void shouldServeMessagesInTheProgramsOwnCommunicators() {
     requireSameAfterHalts(5, Communicators.class, "1ms", false);
+  }
+
+  @Test
+  void shouldServePersistentReceivesAndCountEachStart() {
+    requireSameAfterHalts(3, Persistent.class, "1ms", true);
   }
 
   private void requireSameAfterHalts(
