@@ -16,7 +16,7 @@ usage: ./cairn test [options]
 Runs, in this order: the build; the format check; the C++ unit tests plain, under the address and
 undefined-behaviour sanitizers, and under the thread sanitizer; the Java unit tests on every JDK 17
 or newer that is found, with each benchmark once, for a moment; the system tests under mpirun, in
-full on the build JDK and one round of kills on each other one. Takes about 15 minutes on two cores.
+full on the build JDK and one round of kills on each other one. Takes about 10 minutes on two cores.
 
 The first JDK found builds: JAVA_HOME's, else the one on the PATH, else the oldest in /usr/lib/jvm.
 
