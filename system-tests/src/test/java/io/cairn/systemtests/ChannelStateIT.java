@@ -69,17 +69,18 @@ class ChannelStateIT {
             .requireSuccess()
             .only("result ");
 
-    // Killed after its second commit, restored, killed after its first, restored again.
+    // Killed after its second commit, restored, killed after its first, restored again; each time
+    // with late messages, so that there are some to restore.
     MpiJob.Outcome first =
         launch(ranks, program, drainDeadline, arguments)
             .arguments("millis=5")
-            .property("systemtests.halt", "1:2")
+            .property("systemtests.halt", "1:2:late")
             .run()
             .requireFailure();
     MpiJob.Outcome second =
         launch(ranks, program, drainDeadline, arguments)
             .arguments("millis=5")
-            .property("systemtests.halt", "0:1")
+            .property("systemtests.halt", "0:1:late")
             .run()
             .requireFailure();
     MpiJob.Outcome third =

@@ -14,7 +14,10 @@ import mpi.MPIException;
 /** What the programs have in common. */
 final class Scene {
 
-  /** {@code RANK:N}: this rank halts when it is told of the N-th commit. */
+  /**
+   * {@code RANK:N}: this rank halts when it is told of the N-th commit; {@code RANK:N:late}: or of
+   * the first after it that has late messages.
+   */
   private static final String HALT = "systemtests.halt";
 
   private static final int BLOCK = 20;
@@ -57,20 +60,24 @@ final class Scene {
     cairn.addListener(new EventLines(rank));
     String halt = System.getProperty(HALT);
     if (halt != null && halt.startsWith(rank + ":")) {
-      cairn.addListener(new Halt(Integer.parseInt(halt.substring(halt.indexOf(':') + 1))));
+      String[] parts = halt.split(":", -1);
+      cairn.addListener(new Halt(Integer.parseInt(parts[1]), parts.length > 2));
     }
   }
 
   private static final class Halt implements CheckpointListener {
+    private final boolean late;
     private int left;
 
-    Halt(int commits) {
+    Halt(int commits, boolean late) {
       left = commits;
+      this.late = late;
     }
 
     @Override
     public void committed(CommittedEvent event) {
-      if (--left == 0) {
+      left--;
+      if (left <= 0 && (!late || event.lateMessages() > 0)) {
         Runtime.getRuntime().halt(137);
       }
     }
