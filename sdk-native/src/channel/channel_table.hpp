@@ -35,14 +35,13 @@ struct ChannelId {
 template <class Account>
 class ChannelTable {
  public:
-  ChannelTable() : slots_(64, nullptr) {}
+  ChannelTable() : slots_(64, nullptr) { none_.id.peer = INT32_MIN; }
+  ChannelTable(const ChannelTable&) = delete;
+  ChannelTable& operator=(const ChannelTable&) = delete;
 
-  Account& at(const ChannelId& id) {
-    if (last_ && last_->id == id) return *last_;
-    Account* found = find(id);
-    if (!found) found = insert(id);
-    last_ = found;
-    return *found;
+  Account& at(ChannelId id) {
+    if (__builtin_expect(last_->id == id, true)) return *last_;
+    return lookUp(id);
   }
 
   Account* find(const ChannelId& id) {
@@ -65,7 +64,7 @@ class ChannelTable {
     old.swap(slots_);
     shift_ = 64 - 6;
     used_ = 0;
-    last_ = nullptr;
+    last_ = &none_;
     for (Account* account : old) {
       if (!account) continue;
       if (keep(*account)) {
@@ -80,6 +79,13 @@ class ChannelTable {
   size_t size() const { return used_; }
 
  private:
+  __attribute__((noinline)) Account& lookUp(ChannelId id) {
+    Account* found = find(id);
+    if (!found) found = insert(id);
+    last_ = found;
+    return *found;
+  }
+
   Account* insert(const ChannelId& id) {
     Account* account;
     if (free_.empty()) {
@@ -116,7 +122,8 @@ class ChannelTable {
   std::vector<Account*> slots_;  // a power of two, at most half full
   int shift_ = 64 - 6;
   size_t used_ = 0;
-  Account* last_ = nullptr;
+  Account none_{};  // of no channel
+  Account* last_ = &none_;
   std::deque<Account> arena_;
   std::vector<Account*> free_;
 };

@@ -13,19 +13,19 @@ namespace {
 constexpr uint32_t kSynchronous = 1;  // flag of a marker's entry
 }
 
+Ledger::Ledger(int worldRank, uint64_t stateLimitBytes) : me_(worldRank), limit_(stateLimitBytes) {
+  pending_.previous = pending_.next = &pending_;
+}
+
 Ledger::~Ledger() = default;
 
 // --- pending receives ------------------------------------------------------------------------------------------------
 
 // A message from the queue may be older than receives that are pending.
 void Ledger::linkInOrder(Receive* receive) {
-  Receive* before = pendingTail_;
-  while (before && before->sequence > receive->sequence) before = before->previous;
-  receive->previous = before;
-  receive->next = before ? before->next : pendingHead_;
-  (receive->next ? receive->next->previous : pendingTail_) = receive;
-  (before ? before->next : pendingHead_) = receive;
-  pendingCount_++;
+  Receive* before = pending_.previous;
+  while (before != &pending_ && before->sequence > receive->sequence) before = before->previous;
+  link(receive, before);
 }
 
 const Queued* Ledger::find(uint64_t communicator, int source, int tag) const {
@@ -233,7 +233,7 @@ void Ledger::markersClosed() {
       return;
     }
     bool hole = false;
-    for (Receive* r = pendingHead_; r && r->sequence < channel.lastAtCut; r = r->next) hole |= couldMatch(r, channel.id);
+    for (const Receive* r = pending_.next; r != &pending_ && r->sequence < channel.lastAtCut; r = r->next) hole |= couldMatch(r, channel.id);
     if (late > 0 || hole || channel.overtaken > 0) {
       open_.push_back(&channel);
     } else {
@@ -255,7 +255,7 @@ void Ledger::candidates(const Incoming& channel, std::vector<Message>& out) cons
   for (const Record& record : channel.records) {
     out.push_back({record.sequence, id.communicator, id.peer, id.tag, record.payload});
   }
-  for (Receive* r = pendingHead_; r; r = r->next) {
+  for (const Receive* r = pending_.next; r != &pending_; r = r->next) {
     if (r->matched && couldMatch(r, id)) out.push_back({r->sequence, id.communicator, id.peer, id.tag, r->payload});
   }
   for (const Queued& q : queue_) {
@@ -273,7 +273,7 @@ int64_t Ledger::missing(Incoming& channel) {
   // A receive that completed after the cut, but was posted before one that completed ahead of it, holds an older message
   // of the channel than one the application had: it is late, or the other one was early (C2).
   int64_t older = channel.overtaken;
-  for (Receive* r = pendingHead_; r && r->sequence < channel.lastAtCut; r = r->next) {
+  for (const Receive* r = pending_.next; r != &pending_ && r->sequence < channel.lastAtCut; r = r->next) {
     older += r->matched && couldMatch(r, channel.id);
   }
   if (older > late) {
@@ -285,7 +285,7 @@ int64_t Ledger::missing(Incoming& channel) {
   // with a message already, perhaps one of this channel. Its turn must be known before ours is.
   uint64_t last = late > 0 ? known[static_cast<size_t>(late) - 1].sequence : 0;
   last = std::max(last, channel.lastAtCut);
-  for (Receive* r = pendingHead_; r && r->sequence < last; r = r->next) {
+  for (const Receive* r = pending_.next; r != &pending_ && r->sequence < last; r = r->next) {
     if (!r->matched && couldMatch(r, channel.id)) return 1;
   }
   return 0;
@@ -308,7 +308,7 @@ std::set<std::pair<uint64_t, int>> Ledger::drainable() {
     // What a pending receive could match has been matched by MPI, or hasn't arrived: nothing of it can be taken, and
     // what would be taken instead may have been sent after the cut.
     bool pending = false;
-    for (Receive* r = pendingHead_; r && !pending; r = r->next) pending = !r->matched && couldMatch(r, channel->id);
+    for (const Receive* r = pending_.next; r != &pending_ && !pending; r = r->next) pending = !r->matched && couldMatch(r, channel->id);
     if (!pending) wishes.insert({channel->id.communicator, channel->id.peer});
   }
   // Draining a synchronous send would complete it before the application receives it: such sources are left alone.
@@ -482,7 +482,7 @@ void Ledger::commit() {
   outgoing_.retain([](const Outgoing& channel) { return channel.sent != 0 || channel.synchronous != 0; });
   incoming_.retain([&](const Incoming& channel) {
     if (channel.received != 0) return true;
-    for (Receive* r = pendingHead_; r && r->sequence < channel.lastSequence; r = r->next) {
+    for (const Receive* r = pending_.next; r != &pending_ && r->sequence < channel.lastSequence; r = r->next) {
       if (couldMatch(r, channel.id)) return true;
     }
     return false;

@@ -47,17 +47,18 @@ struct Queued {
 
 // A receive that was posted and hasn't been handed to the application yet.
 struct Receive {
+  Receive* previous = nullptr;  // all pending receives, in order of sequence
+  Receive* next = nullptr;
   uint64_t sequence = 0;  // order of posting; a message from the queue keeps the order in which it was drained
   uint64_t communicator = 0;
   int source = kAny;  // world rank or kAny; once matched, the message's own
   int tag = kAny;
-  bool matched = false;          // source and tag are the message's, and payload holds it
-  bool fromQueue = false;        // served by replay
-  PayloadRef payload;            // known before the application has it: peeked or from the queue
   std::atomic<bool> busy{false};  // a thread of the application waits for or tests it right now
+  bool matched = false;           // source and tag are the message's, and payload holds it
+  bool fromQueue = false;         // served by replay
+  bool pooled = false;            // the ledger's own; the others are their owner's
   void* owner = nullptr;          // the shim's
-  Receive* previous = nullptr;    // all pending receives, in order of sequence
-  Receive* next = nullptr;
+  PayloadRef payload;             // known before the application has it: peeked or from the queue
 };
 
 struct Message {  // one of the channel state
@@ -101,7 +102,7 @@ struct LedgerTotals {
 
 class CAIRN_API Ledger {
  public:
-  explicit Ledger(int worldRank, uint64_t stateLimitBytes = 1ull << 30) : me_(worldRank), limit_(stateLimitBytes) {}
+  explicit Ledger(int worldRank, uint64_t stateLimitBytes = 1ull << 30);
   ~Ledger();
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
@@ -125,32 +126,36 @@ class CAIRN_API Ledger {
   const Queued* find(uint64_t communicator, int source, int tag) const;
   // Takes that message out for a receive that is being posted.
   Receive* take(const Queued* message);
-  Receive* post(uint64_t communicator, int source, int tag) {
+  // `busy`: of a call that hands the message over itself.
+  Receive* post(uint64_t communicator, int source, int tag, bool busy = false) {
     Receive* receive = fresh();
+    post(receive, communicator, source, tag, busy);
+    return receive;
+  }
+  // The same with a receive of the caller's, which belongs to the ledger until it is completed or cancelled.
+  void post(Receive* receive, uint64_t communicator, int source, int tag, bool busy = false) {
     receive->sequence = ++sequence_;
     receive->communicator = communicator;
     receive->source = source;
     receive->tag = tag;
-    receive->matched = false;
-    receive->fromQueue = false;
-    receive->busy.store(false, std::memory_order_relaxed);
-    receive->previous = pendingTail_;  // the youngest of all
-    receive->next = nullptr;
-    (pendingTail_ ? pendingTail_->next : pendingHead_) = receive;
-    pendingTail_ = receive;
-    pendingCount_++;
-    return receive;
+    receive->busy.store(busy, std::memory_order_relaxed);
+    link(receive, pending_.previous);  // the youngest of all
   }
   // Whether the payload of a receive that completes now is wanted for the channel state.
   bool wants(const Receive* receive, int source, int tag) { return recording() && wantsNow(receive, source, tag); }
   // Handed to the application. `payload` when wanted. The receive is gone after this.
   void completed(Receive* receive, int source, int tag, PayloadRef payload) {
-    Incoming& channel = incoming_.at({receive->communicator, source, tag});
-    channel.received++;
-    if (receive->sequence > channel.lastSequence) channel.lastSequence = receive->sequence;
+    Incoming& channel = received(receive, source, tag);
     if (receive->fromQueue) statistics_.replayed++;
     if (recording()) record(channel, receive, std::move(payload));
     recycle(receive);
+  }
+  // The same in short, for the usual case: between two cuts, and not from the queue. False if it isn't: nothing is done.
+  bool completedIdle(Receive* receive, int source, int tag) {
+    if (__builtin_expect(recording() || receive->matched, false)) return false;
+    received(receive, source, tag);
+    unlink(receive);
+    return true;
   }
   void cancelled(Receive* receive) { recycle(receive); }
 
@@ -210,8 +215,11 @@ class CAIRN_API Ledger {
   LedgerTotals totals();
   std::string dump();  // for people: lines of text
 
-  Receive* firstPending() const { return pendingHead_; }
-  size_t pendingReceives() const { return pendingCount_; }
+  // Calls visit(Receive&) for each pending receive, in order of sequence.
+  template <class Visit>
+  void eachPending(Visit visit) {
+    for (Receive* r = pending_.next; r != &pending_; r = r->next) visit(*r);
+  }
   LedgerStatistics statistics() const;
   size_t channels() const { return outgoing_.size() + incoming_.size(); }
 
@@ -254,20 +262,46 @@ class CAIRN_API Ledger {
   void record(Incoming& channel, const Receive* receive, PayloadRef payload);
   void linkInOrder(Receive* receive);
 
+  Incoming& received(const Receive* receive, int source, int tag) {
+    Incoming& channel = incoming_.at({receive->communicator, source, tag});
+    channel.received++;
+    if (receive->sequence > channel.lastSequence) channel.lastSequence = receive->sequence;
+    return channel;
+  }
+
+  // A receive that is not in use has no payload, is neither matched nor from the queue.
   Receive* fresh() {
-    if (free_.empty()) return &arena_.emplace_back();
-    Receive* receive = free_.back();
-    free_.pop_back();
+    Receive* receive = free_;
+    if (receive) {
+      free_ = receive->next;
+    } else {
+      receive = &arena_.emplace_back();
+      receive->pooled = true;
+    }
+    receive->owner = nullptr;
     return receive;
   }
 
+  void link(Receive* receive, Receive* after) {
+    receive->previous = after;
+    receive->next = after->next;
+    after->next->previous = receive;
+    after->next = receive;
+  }
+
+  void unlink(Receive* receive) {
+    receive->previous->next = receive->next;
+    receive->next->previous = receive->previous;
+    if (!receive->pooled) return;
+    receive->next = free_;
+    free_ = receive;
+  }
+
   void recycle(Receive* receive) {
-    (receive->previous ? receive->previous->next : pendingHead_) = receive->next;
-    (receive->next ? receive->next->previous : pendingTail_) = receive->previous;
-    pendingCount_--;
+    receive->matched = false;
+    receive->fromQueue = false;
     receive->payload.reset();
-    receive->owner = nullptr;
-    free_.push_back(receive);
+    unlink(receive);
   }
 
   std::string describe(uint64_t communicator) const;
@@ -285,11 +319,9 @@ class CAIRN_API Ledger {
   std::map<uint64_t, Communicator> communicators_;
   std::list<Queued> queue_;  // in order of arrival
 
-  Receive* pendingHead_ = nullptr;
-  Receive* pendingTail_ = nullptr;
-  size_t pendingCount_ = 0;
+  Receive pending_;          // head of a ring: no case for an end of the list
+  Receive* free_ = nullptr;  // linked by `next`
   std::deque<Receive> arena_;
-  std::vector<Receive*> free_;
 
   struct Stash {
     int source;

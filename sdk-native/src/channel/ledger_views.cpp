@@ -33,7 +33,7 @@ int64_t Ledger::nextArriving(uint64_t communicator, int source, int tag) {
   }
   Incoming* channel = incoming_.find(id);
   int64_t number = before(arrivedBeforeBase_, id) + (channel ? channel->received : 0);
-  for (Receive* r = pendingHead_; r; r = r->next) {
+  for (const Receive* r = pending_.next; r != &pending_; r = r->next) {
     if (!couldMatch(r, id)) continue;
     if (!r->matched) return -1;
     number++;
@@ -84,10 +84,10 @@ std::string Ledger::dump() {
     text += "queued: from " + std::to_string(q.source) + ", tag " + std::to_string(q.tag) + ", " +
             describe(q.communicator) + ": " + std::to_string(q.payload->bytes) + " bytes\n";
   }
-  for (Receive* r = pendingHead_; r; r = r->next) {
-    text += "pending receive: from " + any(r->source) + ", tag " + any(r->tag) + ", " + describe(r->communicator) +
-            (r->matched ? ", its message is known" : "") + "\n";
-  }
+  eachPending([&](const Receive& r) {
+    text += "pending receive: from " + any(r.source) + ", tag " + any(r.tag) + ", " + describe(r.communicator) +
+            (r.matched ? ", its message is known" : "") + "\n";
+  })
   for (const auto& veto : vetoes_) text += "no epoch now: " + veto.first + "\n";
   return text;
 }

@@ -34,10 +34,10 @@ class CAIRN_API Lock {
 
   void lock() {
     Seat* seat = favoured_.load(std::memory_order_acquire);
-    if (seat->thread == self()) {
+    if (__builtin_expect(seat->thread == self(), true)) {
       seat->inside.store(true, std::memory_order_relaxed);
       std::atomic_signal_fence(std::memory_order_seq_cst);  // the compiler; R's membarrier does the rest
-      if (favoured_.load(std::memory_order_acquire) == seat) {
+      if (__builtin_expect(favoured_.load(std::memory_order_acquire) == seat, true)) {
         holder_ = seat;
         return;
       }
@@ -47,7 +47,7 @@ class CAIRN_API Lock {
   }
 
   void unlock() {
-    if (holder_) {
+    if (__builtin_expect(holder_ != nullptr, true)) {
       holder_->inside.store(false, std::memory_order_release);
     } else {
       taken_.store(false, std::memory_order_release);

@@ -48,7 +48,7 @@ int cairn_counters(cairn_counters_t* counters, size_t bytes) {
     now.drained = statistics.drained;
     now.replayed = statistics.replayed;
     now.queued = statistics.queued;
-    now.pending = ledger.pendingReceives();
+    ledger.eachPending([&](const Receive&) { now.pending++; });
     now.channels = ledger.channels();
     now.late = statistics.late;
   }

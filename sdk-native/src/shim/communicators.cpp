@@ -14,6 +14,14 @@ int CommInfo::memberOf(int worldRank) const {
   return at == world.end() ? MPI_UNDEFINED : static_cast<int>(at - world.begin());
 }
 
+CommInfo* Shim::lookUp(MPI_Comm comm) {
+  auto at = comms.find(comm);
+  if (at == comms.end()) return nullptr;
+  lastComm = comm;
+  lastInfo = at->second;
+  return lastInfo;
+}
+
 namespace {
 
 std::vector<int> worldRanks(MPI_Comm comm) {
@@ -43,6 +51,7 @@ void add(MPI_Comm comm, uint64_t id, std::vector<int> ranks, const std::string& 
   info->handle = comm;
   info->id = id;
   info->world = std::move(ranks);
+  info->size = static_cast<unsigned>(info->world.size());
   int rank;
   PMPI_Comm_rank(comm, &rank);
   s.ledger->communicator(id, name, static_cast<int>(info->world.size()), rank, info->world[0]);
@@ -74,10 +83,6 @@ void registerChild(MPI_Comm parent, MPI_Comm comm, const char* call) {
   std::string name = std::string("communicator ") + std::to_string(occurrence + 1) + " of ranks " + listed(ranks) + " (" +
                      call + ")";
   add(comm, id, std::move(ranks), name);
-}
-
-void releaseComm(CommInfo* comm) {
-  if (--comm->pending == 0 && comm->freed) delete comm;
 }
 
 }  // namespace cairn

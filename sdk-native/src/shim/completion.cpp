@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Completion: a message counts as received when a call hands it to the application. Handles are looked up before the
 // call, because MPI overwrites them, and statuses are our own where the caller ignores them.
-#include <array>
+#include <memory>
+#include <type_traits>
 
 #include "shim.hpp"
 
@@ -9,91 +10,77 @@ namespace cairn {
 
 // --- the table of tracked requests -----------------------------------------------------------------------------------
 
-Tracked* RequestTable::find(MPI_Request request) const {
-  for (size_t i = home(request);; i = (i + 1) & (slots_.size() - 1)) {
-    if (!slots_[i] || slots_[i]->request == request) return slots_[i];
-  }
-}
-
-void RequestTable::insert(Tracked* tracked) {
-  size_t used = used_.load(std::memory_order_relaxed) + 1;
-  if (used * 2 > slots_.size()) {
-    std::vector<Tracked*> old(slots_.size() * 2, nullptr);
-    old.swap(slots_);
-    shift_--;
-    for (Tracked* each : old) {
-      if (!each) continue;
-      size_t i = home(each->request);
-      while (slots_[i]) i = (i + 1) & (slots_.size() - 1);
-      slots_[i] = each;
-    }
-  }
-  size_t i = home(tracked->request);
-  while (slots_[i] && slots_[i]->request != tracked->request) i = (i + 1) & (slots_.size() - 1);
-  if (slots_[i]) {
+// Not where it was looked for first: elsewhere, new, or the handle of one that is active still.
+Tracked* RequestTable::enter(MPI_Request request) {
+  if ((entries_ + 1) * 2 > slots_.size()) makeRoom();
+  size_t i = home(request);
+  while (slots_[i].tracked && slots_[i].request != request) i = (i + 1) & mask_;
+  Tracked* found = slots_[i].tracked;
+  if (found && !found->active) return found;
+  if (found) {
     // The old owner's thread is between MPI's return and forget(): the handle is the new request's now.
-    slots_[i]->displaced = true;
-    used--;
+    found->displaced = true;
+    found->simple = false;
+  } else {
+    entries_++;
   }
-  slots_[i] = tracked;
-  used_.store(used, std::memory_order_relaxed);
+  slots_[i] = {request, new Tracked(request)};
+  return slots_[i].tracked;
 }
 
-void RequestTable::erase(const Tracked* tracked) {
-  if (tracked->displaced) return;
-  size_t mask = slots_.size() - 1;
-  size_t i = home(tracked->request);
-  while (slots_[i] != tracked) i = (i + 1) & mask;
-  // Close the gap: no tombstones (Knuth, vol. 3, 6.4, algorithm R).
-  for (size_t j = i;;) {
-    slots_[i] = nullptr;
-    for (;;) {
-      j = (j + 1) & mask;
-      if (!slots_[j]) {
-        used_.fetch_sub(1, std::memory_order_relaxed);
-        return;
-      }
-      size_t h = home(slots_[j]->request);
-      if (i <= j ? (h <= i || h > j) : (h <= i && h > j)) break;
+// Forgets the handles that are not in use, and doubles if that doesn't make much room.
+void RequestTable::makeRoom() {
+  size_t active = 0;
+  for (Slot& slot : slots_) {
+    if (!slot.tracked) continue;
+    if (slot.tracked->active) {
+      active++;
+    } else {
+      delete slot.tracked;
+      slot = {};
     }
-    slots_[i] = slots_[j];
-    i = j;
+  }
+  std::vector<Slot> old(active * 8 > slots_.size() ? slots_.size() * 2 : slots_.size());
+  old.swap(slots_);
+  mask_ = slots_.size() - 1;
+  shift_ = 64 - __builtin_ctzll(slots_.size());
+  entries_ = active;
+  for (const Slot& each : old) {
+    if (!each.tracked) continue;
+    size_t i = home(each.request);
+    while (slots_[i].tracked) i = (i + 1) & mask_;
+    slots_[i] = each;
   }
 }
 
 // --- the steps of a completion ---------------------------------------------------------------------------------------
 
-Tracked* newTracked(Kind kind, CommInfo* comm, const char* call) {
-  Shim& s = shim();
-  Tracked* tracked;
-  if (s.freeTracked.empty()) {
-    tracked = new Tracked;
-  } else {
-    tracked = s.freeTracked.back();
-    s.freeTracked.pop_back();
-    *tracked = Tracked{};
-  }
-  tracked->kind = kind;
-  tracked->comm = comm;
-  tracked->call = call;
-  comm->pending++;
-  return tracked;
+namespace {
+
+// finish() for the usual case; false if it isn't: nothing is done then. Lock held.
+CAIRN_INLINE bool finishSimple(Shim& s, Tracked* tracked, const MPI_Status& status) {
+  if (unlikely(!tracked->simple || !handOverIdle(*s.ledger, tracked->receive, tracked->comm, status))) return false;
+  releaseComm(tracked->comm);
+  s.requests.end(tracked);
+  return true;
 }
 
+}  // namespace
+
 void forget(Tracked* tracked) {
-  Shim& s = shim();
-  s.requests.erase(tracked);
   if (tracked->duplicated) PMPI_Type_free(&tracked->type);
-  releaseComm(tracked->comm);
   tracked->keep.reset();
-  s.freeTracked.push_back(tracked);
+  tracked->replay = MPI_REQUEST_NULL;
+  tracked->handedOver = tracked->duplicated = tracked->cancelling = false;
+  releaseComm(tracked->comm);
+  shim().requests.end(tracked);
 }
 
 Tracked* beginCompletion(MPI_Request request) {
-  Shim& s = shim();
-  if (request == MPI_REQUEST_NULL || !active() || s.requests.empty()) return nullptr;
-  Guard guard(s.ledger->lock);
-  Tracked* tracked = s.requests.find(request);
+  Shim* s = running();
+  if (request == MPI_REQUEST_NULL || !s || s->requests.empty()) return nullptr;
+  Guard guard(s->ledger->lock);
+  Tracked* tracked = s->requests.find(request);
   if (tracked && tracked->receive) tracked->receive->busy.store(true, std::memory_order_relaxed);
   return tracked;
 }
@@ -141,6 +128,7 @@ std::unique_lock<Lock> tell(Tracked* tracked, MPI_Status& status, int result) {
   Ledger& ledger = *shim().ledger;
   bool first = !tracked->handedOver;
   tracked->handedOver = true;
+  tracked->simple = false;
   if (tracked->kind == Kind::RECEIVE) {
     if (tracked->keep) {
       if (first) PMPI_Wait(&tracked->replay, MPI_STATUS_IGNORE);
@@ -149,7 +137,8 @@ std::unique_lock<Lock> tell(Tracked* tracked, MPI_Status& status, int result) {
     if (first) {
       Receive* receive = tracked->receive;
       tracked->receive = nullptr;
-      return handOver(receive, tracked->comm, tracked->buffer, tracked->type, status, result, wasCancelled(status));
+      bool cancelled = tracked->cancelling && wasCancelled(status);
+      return handOver(receive, tracked->comm, tracked->buffer, tracked->type, status, result, cancelled);
     }
   }
   std::unique_lock<Lock> guard(ledger.lock);
@@ -163,46 +152,46 @@ std::unique_lock<Lock> tell(Tracked* tracked, MPI_Status& status, int result) {
 }  // namespace
 
 void finish(Tracked* tracked, MPI_Status& status, int result) {
+  if (result == MPI_SUCCESS) {
+    Shim& s = shim();
+    Guard guard(s.ledger->lock);
+    if (finishSimple(s, tracked, status)) return;
+  }
   std::unique_lock<Lock> guard = tell(tracked, status, result);
   forget(tracked);
 }
 
-void copyStatus(MPI_Status* to, const MPI_Status& from) {
-  if (to == MPI_STATUS_IGNORE) return;
-  int error = to->MPI_ERROR;  // only calls with several statuses set it
-  *to = from;
-  to->MPI_ERROR = error;
-}
-
 namespace {
 
-// Small arrays on the stack, large ones on the heap.
+// Small arrays on the stack, large ones on the heap. Nothing is cleared.
 template <class T>
 class Array {
  public:
-  explicit Array(int n) : heap_(n > kInline ? static_cast<size_t>(n) : 0), data_(n > kInline ? heap_.data() : inline_.data()) {}
+  explicit Array(int n) : heap_(n > kInline ? new T[static_cast<size_t>(n)] : nullptr) {
+    data_ = heap_ ? heap_.get() : reinterpret_cast<T*>(inline_);
+  }
   T& operator[](int i) { return data_[i]; }
   T* data() { return data_; }
 
  private:
-  static constexpr int kInline = 32;
-  std::array<T, kInline> inline_{};
-  std::vector<T> heap_;
+  static_assert(std::is_trivial<T>::value, "not cleared");
+  static constexpr int kInline = 128;
+  std::unique_ptr<T[]> heap_;
   T* data_;
+  alignas(T) char inline_[kInline * sizeof(T)];
 };
 
-// Looks all handles up under one lock; says whether any is tracked.
+// Looks all handles up under one lock; says whether any is tracked. If not, `tracked` may be unset.
 bool beginAll(int n, MPI_Request requests[], Array<Tracked*>& tracked) {
-  Shim& s = shim();
-  if (!active() || s.requests.empty() || n <= 0) return false;
+  Shim* s = running();
+  if (!s || s->requests.empty() || n <= 0) return false;
   bool any = false;
-  Guard guard(s.ledger->lock);
+  Guard guard(s->ledger->lock);
   for (int i = 0; i < n; i++) {
-    if (requests[i] == MPI_REQUEST_NULL) continue;
-    Tracked* found = s.requests.find(requests[i]);
+    Tracked* found = requests[i] == MPI_REQUEST_NULL ? nullptr : s->requests.find(requests[i]);
+    tracked[i] = found;
     if (!found) continue;
     if (found->receive) found->receive->busy.store(true, std::memory_order_relaxed);
-    tracked[i] = found;
     any = true;
   }
   return any;
@@ -212,8 +201,25 @@ void endOthers(int n, Array<Tracked*>& tracked) {
   for (int i = 0; i < n; i++) endWithoutCompletion(tracked[i]);
 }
 
+// Finishes the usual ones under one lock; says whether these were all.
+bool finishAllSimple(int n, MPI_Request requests[], Array<Tracked*>& tracked, MPI_Status statuses[]) {
+  Shim& s = shim();
+  bool all = true;
+  Guard guard(s.ledger->lock);
+  for (int i = 0; i < n; i++) {
+    if (!tracked[i]) continue;
+    if (likely(requests[i] == MPI_REQUEST_NULL && finishSimple(s, tracked[i], statuses[i]))) {
+      tracked[i] = nullptr;
+    } else {
+      all = false;
+    }
+  }
+  return all;
+}
+
 // After a call that completed all requests, or failed.
 void finishAll(int n, MPI_Request requests[], Array<Tracked*>& tracked, MPI_Status statuses[], int result) {
+  if (result == MPI_SUCCESS && finishAllSimple(n, requests, tracked, statuses)) return;
   for (int i = 0; i < n; i++) {
     if (!tracked[i]) continue;
     int error = result == MPI_ERR_IN_STATUS ? statuses[i].MPI_ERROR : result;

@@ -20,9 +20,7 @@ void trackCollective(MPI_Comm comm, const MPI_Request* request, const char* call
   Guard guard(s.ledger->lock);
   CommInfo* info = s.find(comm);
   if (!info) return;
-  Tracked* tracked = newTracked(Kind::COLLECTIVE, info, call);
-  tracked->request = *request;
-  s.requests.insert(tracked);
+  track(s, Kind::COLLECTIVE, info, *request, call);
   s.ledger->veto(std::string(call) + " is pending");
 }
 

@@ -9,20 +9,19 @@ namespace {
 
 void peekPending() {
   Shim& s = shim();
-  for (Receive* receive = s.ledger->firstPending(); receive; receive = receive->next) {
+  s.ledger->eachPending([&](Receive& receive) {
     // A busy receive is in the application's hands: the call it is in hands the message over.
-    if (receive->busy.load(std::memory_order_acquire) || receive->matched || !receive->owner) continue;
-    if (!s.ledger->mayBeLate(receive)) continue;
-    auto* tracked = static_cast<Tracked*>(receive->owner);
-    int flag = 0, cancelled = 0;
+    if (receive.busy.load(std::memory_order_acquire) || receive.matched || !receive.owner) return;
+    if (!s.ledger->mayBeLate(&receive)) return;
+    auto* tracked = static_cast<Tracked*>(receive.owner);
+    int flag = 0;
     MPI_Status status{};
-    if (PMPI_Request_get_status(tracked->request, &flag, &status) != MPI_SUCCESS || !flag) continue;
-    PMPI_Test_cancelled(&status, &cancelled);
-    if (cancelled || !tracked->comm->valid(status.MPI_SOURCE)) continue;
+    if (PMPI_Request_get_status(tracked->request, &flag, &status) != MPI_SUCCESS || !flag) return;
+    if (wasCancelled(status) || !tracked->comm->valid(status.MPI_SOURCE)) return;
     int source = tracked->comm->world[static_cast<size_t>(status.MPI_SOURCE)];
-    PayloadRef payload = gather(tracked->buffer, tracked->type, receivedBytes(status), isPlain(tracked->type));
-    if (payload) s.ledger->peeked(receive, source, status.MPI_TAG, std::move(payload));
-  }
+    PayloadRef payload = gather(tracked->buffer, tracked->type, receivedBytes(status), isPlain(s, tracked->type));
+    if (payload) s.ledger->peeked(&receive, source, status.MPI_TAG, std::move(payload));
+  });
 }
 
 // One message off the network, whatever its tag: messages of one source must stay in order.

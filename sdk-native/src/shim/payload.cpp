@@ -7,10 +7,12 @@
 
 namespace cairn {
 
-bool isPlain(MPI_Datatype type) {
+bool seekPlain(MPI_Datatype type) {
   Shim& s = shim();
   for (MPI_Datatype named : s.named) {
-    if (named == type) return true;
+    if (named != type) continue;
+    s.lastPlain = type;
+    return true;
   }
   int integers, addresses, types, combiner;
   PMPI_Type_get_envelope(type, &integers, &addresses, &types, &combiner);
@@ -20,6 +22,7 @@ bool isPlain(MPI_Datatype type) {
   PMPI_Type_get_extent_x(type, &lower, &extent);
   if (lower != 0 || size != extent) return false;  // MPI_DOUBLE_INT has a gap
   s.named[s.namedNext++ % 8] = type;
+  s.lastPlain = type;
   return true;
 }
 
@@ -30,10 +33,11 @@ uint64_t receivedBytes(const MPI_Status& status) {
 }
 
 PayloadRef gather(const void* buffer, MPI_Datatype type, uint64_t bytes) {
+  Shim& s = shim();
   bool plain;
   {
-    Guard guard(shim().ledger->lock);
-    plain = isPlain(type);
+    Guard guard(s.ledger->lock);
+    plain = isPlain(s, type);
   }
   return gather(buffer, type, bytes, plain);
 }

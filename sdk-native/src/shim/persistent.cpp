@@ -38,7 +38,7 @@ int note(int result, Persistent p, const MPI_Request* request) {
   CommInfo* info = s.find(p.comm);
   if (!info) return result;
   p.communicator = info->id;
-  if (!isPlain(p.type)) {  // the program may free it right away
+  if (!isPlain(s, p.type)) {  // the program may free it right away
     PMPI_Type_dup(p.type, &p.type);
     p.duplicated = true;
   }

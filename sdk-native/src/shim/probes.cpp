@@ -151,22 +151,20 @@ CAIRN_MPI int MPI_Imrecv(void* buf, int count, MPI_Datatype type, MPI_Message* m
     return result;
   }
   // The veto goes with the request: a restored program could not post this receive again.
-  Tracked* tracked = newTracked(Kind::RECEIVE, entry.comm, "MPI_Imrecv");
+  Tracked* tracked = track(s, Kind::RECEIVE, entry.comm, *request, "MPI_Imrecv");
   tracked->receive = entry.receive;
-  tracked->request = *request;
   tracked->buffer = buf;
   tracked->type = type;
   tracked->replay = entry.replay;
   tracked->keep = entry.keep;
   tracked->source = entry.receive->source;
   tracked->tag = entry.receive->tag;
-  if (!isPlain(type)) {
+  if (!isPlain(s, type)) {
     PMPI_Type_dup(type, &tracked->type);
     tracked->duplicated = true;
   }
   entry.receive->owner = tracked;
   entry.receive->busy.store(false, std::memory_order_relaxed);
-  s.requests.insert(tracked);
   receivedMatched();
   releaseComm(entry.comm);
   return result;

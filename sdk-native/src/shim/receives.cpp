@@ -29,29 +29,45 @@ void patch(MPI_Status& status, const CommInfo* comm, int source, int tag) {
 
 namespace {
 
+// Serves a receive from the queue, if it has a message for it. Returns what posting said, or kNotQueued. Lock held.
+constexpr int kNotQueued = -1;
+__attribute__((noinline)) int receiveQueued(Shim& s, const CommInfo* info, void* buffer, int count, MPI_Datatype type,
+                                            int source, int tag, MPI_Request* request, Receive** receive,
+                                            PayloadRef* keep, MPI_Request* replay) {
+  const Queued* queued = s.ledger->find(info->id, source, tag);
+  if (!queued) return kNotQueued;
+  int result = postReplay(queued->payload, buffer, count, type, request, replay);
+  if (result == MPI_SUCCESS) {  // else wrong arguments: the message stays
+    *keep = queued->payload;
+    *receive = s.ledger->take(queued);
+  }
+  return result;
+}
+
 // A receive that blocks: from looking into the queue to handing over.
 class BlockingReceive {
  public:
   // Posts it. When `posted()` is false the caller receives by PMPI itself (nothing to account for, or an error).
   BlockingReceive(void* buffer, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm)
       : buffer_(buffer), type_(type) {
-    if (source == MPI_PROC_NULL || !active()) return;
-    Shim& s = shim();
-    Guard guard(s.ledger->lock);
-    CommInfo* info = s.find(comm);
-    if (!info || (source != MPI_ANY_SOURCE && !info->valid(source))) return;
+    Shim* s = running();
+    if (unlikely(source == MPI_PROC_NULL || !s)) return;
+    Guard guard(s->ledger->lock);
+    CommInfo* info = s->find(comm);
+    if (unlikely(!info || (source != MPI_ANY_SOURCE && !info->valid(source)))) return;
     int from = worldSource(info, source), with = ledgerTag(tag);
-    const Queued* queued = s.ledger->queueEmpty() ? nullptr : s.ledger->find(info->id, from, with);
-    if (queued) {
-      // Wrong arguments: the receive by PMPI says so, and the message stays.
-      if (postReplay(queued->payload, buffer, count, type, &request_, &replay_) != MPI_SUCCESS) return;
-      keep_ = queued->payload;
-      receive_ = s.ledger->take(queued);
-    } else {
-      if (PMPI_Irecv(buffer, count, type, source, tag, comm, &request_) != MPI_SUCCESS) return;
-      receive_ = s.ledger->post(info->id, from, with);
+    int result = kNotQueued;
+    if (unlikely(!s->ledger->queueEmpty())) {
+      result = receiveQueued(*s, info, buffer, count, type, from, with, &request_, &receive_, &keep_, &replay_);
     }
-    receive_->busy.store(true, std::memory_order_relaxed);
+    if (likely(result == kNotQueued)) {
+      if (unlikely(PMPI_Irecv(buffer, count, type, source, tag, comm, &request_) != MPI_SUCCESS)) return;
+      receive_ = s->ledger->post(info->id, from, with, true);
+    } else if (result == MPI_SUCCESS) {
+      receive_->busy.store(true, std::memory_order_relaxed);
+    } else {
+      return;  // the receive by PMPI says what is wrong
+    }
     comm_ = info;
     info->pending++;
   }
@@ -62,6 +78,21 @@ class BlockingReceive {
   int wait(MPI_Status* statusOut) {
     MPI_Status status;
     int result = PMPI_Wait(&request_, &status);
+    if (unlikely(result != MPI_SUCCESS || !handedOver(status))) return handOverSlowly(statusOut, status, result);
+    copyStatus(statusOut, status);
+    return result;
+  }
+
+ private:
+  bool handedOver(const MPI_Status& status) {
+    Ledger& ledger = *shim().ledger;
+    Guard guard(ledger.lock);
+    if (unlikely(!handOverIdle(ledger, receive_, comm_, status))) return false;
+    releaseComm(comm_);
+    return true;
+  }
+
+  __attribute__((noinline)) int handOverSlowly(MPI_Status* statusOut, MPI_Status& status, int result) {
     MPI_Comm raise = MPI_COMM_NULL;
     if (keep_) {
       PMPI_Wait(&replay_, MPI_STATUS_IGNORE);
@@ -78,7 +109,6 @@ class BlockingReceive {
     return result;
   }
 
- private:
   void* buffer_;
   MPI_Datatype type_;
   CommInfo* comm_ = nullptr;
@@ -87,6 +117,35 @@ class BlockingReceive {
   MPI_Request request_ = MPI_REQUEST_NULL;
   MPI_Request replay_ = MPI_REQUEST_NULL;
 };
+
+// The program may free the type right away. Lock held.
+void keepType(Tracked* tracked) {
+  PMPI_Type_dup(tracked->type, &tracked->type);
+  tracked->duplicated = true;
+  tracked->simple = false;
+}
+
+// MPI_Irecv from the queue, if it has a message for it; returns as receiveQueued() does. Lock held.
+__attribute__((noinline)) int postQueued(Shim& s, CommInfo* info, void* buffer, int count, MPI_Datatype type, int source,
+                                         int tag, MPI_Request* request) {
+  Receive* receive = nullptr;
+  PayloadRef keep;
+  MPI_Request replay = MPI_REQUEST_NULL;
+  int result = receiveQueued(s, info, buffer, count, type, worldSource(info, source), ledgerTag(tag), request, &receive,
+                             &keep, &replay);
+  if (result != MPI_SUCCESS) return result;
+  Tracked* tracked = track(s, Kind::RECEIVE, info, *request, "MPI_Irecv");
+  tracked->receive = receive;
+  tracked->buffer = buffer;
+  tracked->type = type;
+  tracked->replay = replay;
+  tracked->keep = std::move(keep);
+  tracked->source = receive->source;
+  tracked->tag = receive->tag;
+  receive->owner = tracked;
+  if (!isPlain(s, type)) keepType(tracked);
+  return result;
+}
 
 }  // namespace
 }  // namespace cairn
@@ -102,44 +161,26 @@ CAIRN_MPI int MPI_Recv(void* buf, int count, MPI_Datatype type, int source, int 
 
 CAIRN_MPI int MPI_Irecv(void* buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm,
                         MPI_Request* request) {
-  if (source == MPI_PROC_NULL || !active()) return PMPI_Irecv(buf, count, type, source, tag, comm, request);
-  Shim& s = shim();
-  std::unique_lock<Lock> guard(s.ledger->lock);
-  CommInfo* info = s.find(comm);
-  if (!info || (source != MPI_ANY_SOURCE && !info->valid(source))) {
-    guard.unlock();
+  Shim* s = running();
+  if (unlikely(source == MPI_PROC_NULL || !s)) return PMPI_Irecv(buf, count, type, source, tag, comm, request);
+  Ledger& ledger = *s->ledger;
+  Guard guard(ledger.lock);
+  CommInfo* info = s->find(comm);
+  if (unlikely(!info || (!info->valid(source) && source != MPI_ANY_SOURCE))) {
     return PMPI_Irecv(buf, count, type, source, tag, comm, request);
   }
-  int from = worldSource(info, source), with = ledgerTag(tag);
-  const Queued* queued = s.ledger->queueEmpty() ? nullptr : s.ledger->find(info->id, from, with);
-  PayloadRef keep;
-  MPI_Request replay = MPI_REQUEST_NULL;
-  int result;
-  Receive* receive = nullptr;
-  if (queued) {
-    keep = queued->payload;
-    result = postReplay(keep, buf, count, type, request, &replay);
-    if (result == MPI_SUCCESS) receive = s.ledger->take(queued);
-  } else {
-    result = PMPI_Irecv(buf, count, type, source, tag, comm, request);
-    if (result == MPI_SUCCESS) receive = s.ledger->post(info->id, from, with);
+  if (unlikely(!ledger.queueEmpty())) {
+    int result = postQueued(*s, info, buf, count, type, source, tag, request);
+    if (result != kNotQueued) return result;
   }
-  if (!receive) return result;
-  Tracked* tracked = newTracked(Kind::RECEIVE, info, "MPI_Irecv");
-  tracked->receive = receive;
-  tracked->request = *request;
+  int result = PMPI_Irecv(buf, count, type, source, tag, comm, request);
+  if (unlikely(result != MPI_SUCCESS)) return result;
+  Tracked* tracked = track(*s, Kind::RECEIVE, info, *request, "MPI_Irecv", true);
+  tracked->receive = &tracked->own;
   tracked->buffer = buf;
   tracked->type = type;
-  tracked->replay = replay;
-  tracked->keep = std::move(keep);
-  tracked->source = receive->source;
-  tracked->tag = receive->tag;
-  if (!isPlain(type)) {  // the program may free it right away
-    PMPI_Type_dup(type, &tracked->type);
-    tracked->duplicated = true;
-  }
-  receive->owner = tracked;
-  s.requests.insert(tracked);
+  ledger.post(tracked->receive, info->id, worldSource(info, source), ledgerTag(tag));
+  if (unlikely(!isPlain(*s, type))) keepType(tracked);
   return result;
 }
 

@@ -49,7 +49,10 @@ void settleFreed() {
 
 void freeFreed() {
   Shim& s = shim();
-  for (Tracked* tracked : s.freed) PMPI_Request_free(&tracked->request);
+  for (Tracked* tracked : s.freed) {
+    MPI_Request request = tracked->request;
+    PMPI_Request_free(&request);
+  }
   s.freed.clear();
 }
 
@@ -65,8 +68,12 @@ CAIRN_MPI int MPI_Cancel(MPI_Request* request) {
   }
   Shim& s = shim();
   Guard guard(s.ledger->lock);
-  int result = PMPI_Cancel(request);
   Tracked* tracked = s.requests.find(*request);
+  if (tracked) {
+    tracked->cancelling = true;
+    tracked->simple = false;
+  }
+  int result = PMPI_Cancel(request);
   // Another thread that waits for it will see how it ended. A send counts on: Open MPI cancels none.
   if (result != MPI_SUCCESS || !tracked || !tracked->receive || tracked->receive->busy.load(std::memory_order_acquire)) {
     return result;

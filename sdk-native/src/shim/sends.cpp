@@ -1,15 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sends: counted on their channel, then passed on. A pending send needs nothing else: it counts as sent, its message is
-// in the channel or received, and it is never sent again after a restore.
+// Sends: passed on, and counted on their channel. A pending send needs nothing else: it counts as sent, its message is in
+// the channel or received, and it is never sent again after a restore.
 #include "shim.hpp"
 
 namespace cairn {
 namespace {
 
-// Counts a send for as long as it lives, unless it fails.
-class CountedSend {
+// Counts a plain send that has returned. After it and not before, because a message on its way needn't wait for that: no
+// safe point lies between, as a thread that sends is not in one, and only at a safe point are the counts looked at.
+inline int counted(int result, MPI_Comm comm, int destination, int tag) {
+  Shim* s = running();
+  if (unlikely(!s || result != MPI_SUCCESS || destination == MPI_PROC_NULL)) return result;
+  Guard guard(s->ledger->lock);
+  if (CommInfo* info = s->find(comm)) s->ledger->sent(info->id, info->world[static_cast<size_t>(destination)], tag);
+  return result;
+}
+
+// Counts a synchronous send for as long as it lives, unless it fails, and says that it is pending.
+class SynchronousSend {
  public:
-  CountedSend(MPI_Comm comm, int destination, int tag, bool synchronous = false) : tag_(tag) {
+  SynchronousSend(MPI_Comm comm, int destination, int tag) : tag_(tag) {
     if (destination == MPI_PROC_NULL || !active()) return;
     Shim& s = shim();
     Guard guard(s.ledger->lock);
@@ -18,32 +28,19 @@ class CountedSend {
     comm_ = info;
     destination_ = info->world[static_cast<size_t>(destination)];
     s.ledger->sent(info->id, destination_, tag);
-    if (synchronous) {
-      s.ledger->synchronous(info->id, destination_, tag, 1);
-      info->pending++;
-    }
+    s.ledger->synchronous(info->id, destination_, tag, 1);
+    info->pending++;
   }
 
-  int returned(int result) {
-    if (result != MPI_SUCCESS && comm_) {
-      Shim& s = shim();
-      Guard guard(s.ledger->lock);
-      s.ledger->unsent(comm_->id, destination_, tag_);
-    }
-    return result;
-  }
-
-  // A synchronous send has returned: done, failed, or to be watched until its request completes.
+  // It has returned: done, failed, or to be watched until its request completes.
   int returned(int result, MPI_Request* request, const char* call) {
     if (comm_) {
       Shim& s = shim();
       Guard guard(s.ledger->lock);
       if (result == MPI_SUCCESS && request) {
-        Tracked* tracked = newTracked(Kind::SYNCHRONOUS_SEND, comm_, call);
-        tracked->request = *request;
+        Tracked* tracked = track(s, Kind::SYNCHRONOUS_SEND, comm_, *request, call);
         tracked->destination = destination_;
         tracked->tag = tag_;
-        s.requests.insert(tracked);
       } else {
         s.ledger->synchronous(comm_->id, destination_, tag_, -1);
         if (result != MPI_SUCCESS) s.ledger->unsent(comm_->id, destination_, tag_);
@@ -65,40 +62,40 @@ class CountedSend {
 using namespace cairn;
 
 CAIRN_MPI int MPI_Send(const void* buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm) {
-  return CountedSend(comm, dest, tag).returned(PMPI_Send(buf, count, type, dest, tag, comm));
+  return counted(PMPI_Send(buf, count, type, dest, tag, comm), comm, dest, tag);
 }
 
 CAIRN_MPI int MPI_Bsend(const void* buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm) {
-  return CountedSend(comm, dest, tag).returned(PMPI_Bsend(buf, count, type, dest, tag, comm));
+  return counted(PMPI_Bsend(buf, count, type, dest, tag, comm), comm, dest, tag);
 }
 
 // The receive that a ready send counts on may be served from the queue: only a plain send is right then.
 CAIRN_MPI int MPI_Rsend(const void* buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm) {
-  return CountedSend(comm, dest, tag).returned(PMPI_Send(buf, count, type, dest, tag, comm));
+  return counted(PMPI_Send(buf, count, type, dest, tag, comm), comm, dest, tag);
 }
 
 CAIRN_MPI int MPI_Ssend(const void* buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm) {
-  CountedSend send(comm, dest, tag, true);
+  SynchronousSend send(comm, dest, tag);
   return send.returned(PMPI_Ssend(buf, count, type, dest, tag, comm), nullptr, "MPI_Ssend");
 }
 
 CAIRN_MPI int MPI_Isend(const void* buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm,
                         MPI_Request* request) {
-  return CountedSend(comm, dest, tag).returned(PMPI_Isend(buf, count, type, dest, tag, comm, request));
+  return counted(PMPI_Isend(buf, count, type, dest, tag, comm, request), comm, dest, tag);
 }
 
 CAIRN_MPI int MPI_Ibsend(const void* buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm,
                          MPI_Request* request) {
-  return CountedSend(comm, dest, tag).returned(PMPI_Ibsend(buf, count, type, dest, tag, comm, request));
+  return counted(PMPI_Ibsend(buf, count, type, dest, tag, comm, request), comm, dest, tag);
 }
 
 CAIRN_MPI int MPI_Irsend(const void* buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm,
                          MPI_Request* request) {
-  return CountedSend(comm, dest, tag).returned(PMPI_Isend(buf, count, type, dest, tag, comm, request));
+  return counted(PMPI_Isend(buf, count, type, dest, tag, comm, request), comm, dest, tag);
 }
 
 CAIRN_MPI int MPI_Issend(const void* buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm,
                          MPI_Request* request) {
-  CountedSend send(comm, dest, tag, true);
+  SynchronousSend send(comm, dest, tag);
   return send.returned(PMPI_Issend(buf, count, type, dest, tag, comm, request), request, "MPI_Issend");
 }

@@ -6,6 +6,8 @@
 
 namespace cairn {
 
+std::atomic<Shim*> runningShim{nullptr};
+
 Shim& shim() {
   // Never destroyed: MPI calls may come from exit handlers.
   static Shim* one = new Shim;
@@ -34,7 +36,7 @@ int initialise(int* argc, char*** argv, int* providedOut) {
   s.ledger = std::make_unique<Ledger>(s.rank);
   s.ledger->beforeCut = settleFreed;
   registerPredefined();
-  s.active.store(true, std::memory_order_release);
+  runningShim.store(&s, std::memory_order_release);
   return result;
 }
 
@@ -57,7 +59,7 @@ CAIRN_MPI int MPI_Finalize(void) {
     s.end.notify_all();
     s.end.wait(guard, [&] { return !s.agent; });
   }
-  if (s.active.exchange(false)) {
+  if (runningShim.exchange(nullptr)) {
     freeFreed();
     PMPI_Comm_free(&s.self);
   }

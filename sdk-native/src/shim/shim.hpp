@@ -20,56 +20,102 @@ namespace cairn {
 
 using Guard = std::lock_guard<Lock>;
 
+inline bool likely(bool condition) { return __builtin_expect(condition, true); }
+inline bool unlikely(bool condition) { return __builtin_expect(condition, false); }
+#define CAIRN_INLINE inline __attribute__((always_inline))
+
 // A communicator that the program sees. Lives until it is freed and nothing is pending on it.
 struct CommInfo {
   MPI_Comm handle = MPI_COMM_NULL;
   uint64_t id = 0;         // the same on all members, and again after a restart
+  unsigned size = 0;
   std::vector<int> world;  // world rank of each member
   int pending = 0;         // tracked requests and matched messages
   bool freed = false;
 
-  bool valid(int member) const { return member >= 0 && member < static_cast<int>(world.size()); }
+  bool valid(int member) const { return static_cast<unsigned>(member) < size; }
   int memberOf(int worldRank) const;
 };
 
 enum class Kind : uint8_t { RECEIVE, SYNCHRONOUS_SEND, COLLECTIVE };
 
 // A request whose completion matters to the ledger.
-struct Tracked {
+struct alignas(64) Tracked {
+  explicit Tracked(MPI_Request handle) : request(handle) { own.owner = this; }
+
+  Receive own;  // the receive, unless it is the ledger's: from the queue, or matched by a probe
+  const MPI_Request request;
+  bool active = false;  // between the call that made the request and the one that completed it
+  // A receive from MPI with a predefined type, that nobody has cancelled or asked the status of, and whose handle is its
+  // own. What is below `receive` is as here then.
+  bool simple = false;
   Kind kind = Kind::RECEIVE;
-  bool handedOver = false;  // MPI_Request_get_status has told the application already
-  bool duplicated = false;  // `type` is ours to free
-  bool displaced = false;   // completed, and MPI gave its handle to a new request already
-  MPI_Request request = MPI_REQUEST_NULL;
   CommInfo* comm = nullptr;
-  Receive* receive = nullptr;
   void* buffer = nullptr;
   MPI_Datatype type = MPI_DATATYPE_NULL;
+  const char* call = "";
+  Receive* receive = nullptr;
+
+  bool handedOver = false;                // MPI_Request_get_status has told the application already
+  bool duplicated = false;                // `type` is ours to free
+  bool displaced = false;                 // completed, and MPI gave its handle to a new request already
+  bool cancelling = false;                // MPI_Cancel was called; it may come too late
   MPI_Request replay = MPI_REQUEST_NULL;  // the self-send that serves a receive from the queue
   PayloadRef keep;                        // what it sends
   int source = 0;                         // envelope of a replayed message, world rank
   int tag = 0;                            // the same; or of a synchronous send
   int destination = 0;                    // world rank, of a synchronous send
-  const char* call = "";
 };
 
-// Open addressing, keyed by handle. Eager sends share one handle in Open MPI: sends are never in here, except
-// synchronous ones, which don't.
+// Finds what is tracked by its handle: open addressing. MPI uses its handles again and again, so an entry stays when its
+// request is done, and the next request of that handle has it again: nothing is inserted, moved or allocated for it.
+// Eager sends share one handle in Open MPI: sends are never in here, except synchronous ones, which don't.
 class RequestTable {
  public:
-  RequestTable() : slots_(256, nullptr) {}
-  Tracked* find(MPI_Request request) const;
-  void insert(Tracked* tracked);
-  void erase(const Tracked* tracked);
-  bool empty() const { return used_.load(std::memory_order_relaxed) == 0; }
+  RequestTable() : slots_(256) {}
+
+  // The active one, or null.
+  Tracked* find(MPI_Request request) const {
+    for (size_t i = home(request);; i = (i + 1) & mask_) {
+      Tracked* tracked = slots_[i].tracked;
+      if (!tracked) return nullptr;
+      if (likely(slots_[i].request == request)) return tracked->active ? tracked : nullptr;
+    }
+  }
+
+  // One for a new request; the caller makes it active.
+  Tracked* begin(MPI_Request request) {
+    const Slot& slot = slots_[home(request)];
+    used_.store(used() + 1, std::memory_order_relaxed);
+    return likely(slot.request == request && !slot.tracked->active) ? slot.tracked : enter(request);
+  }
+
+  void end(Tracked* tracked) {
+    used_.store(used() - 1, std::memory_order_relaxed);
+    tracked->active = false;
+    if (unlikely(tracked->displaced)) delete tracked;
+  }
+
+  bool empty() const { return used() == 0; }  // no lock needed
 
  private:
+  struct Slot {
+    MPI_Request request = nullptr;
+    Tracked* tracked = nullptr;
+  };
+
   size_t home(MPI_Request request) const {
     return (reinterpret_cast<uintptr_t>(request) * 0x9e3779b97f4a7c15ull) >> shift_;
   }
-  std::vector<Tracked*> slots_;  // a power of two, at most half full
+  size_t used() const { return used_.load(std::memory_order_relaxed); }
+  Tracked* enter(MPI_Request request);
+  void makeRoom();
+
+  std::vector<Slot> slots_;  // a power of two, at most half full
+  size_t mask_ = 256 - 1;
   int shift_ = 64 - 8;
-  std::atomic<size_t> used_{0};
+  size_t entries_ = 0;
+  std::atomic<size_t> used_{0};  // active ones; written under the lock
 };
 
 struct Matched {  // a message between a matched probe and its receive
@@ -82,9 +128,8 @@ struct Matched {  // a message between a matched probe and its receive
 struct Persistent;
 
 struct Shim {
-  std::atomic<bool> active{false};  // between our MPI_Init and MPI_Finalize
-  bool initialised = false;         // our MPI_Init ran
-  std::string failure;              // why it is of no use
+  bool initialised = false;  // our MPI_Init ran
+  std::string failure;       // why it is of no use
   int rank = 0;
   int size = 1;
   MPI_Comm self = MPI_COMM_NULL;  // private duplicate of MPI_COMM_SELF, for replay
@@ -102,28 +147,27 @@ struct Shim {
   std::unordered_map<uint64_t, CommInfo*> byId;
   std::unordered_map<uint64_t, int> occurrences;
   RequestTable requests;
-  std::vector<Tracked*> freeTracked;
   std::vector<Tracked*> freed;  // by the program, before they completed
   size_t freedMost = 64;        // look for completed ones beyond it
   std::unordered_map<MPI_Request, Persistent*> persistent;
   std::unordered_map<MPI_Message, Matched> matched;
   std::unordered_map<MPI_Win, std::string> windows;
+  MPI_Datatype lastPlain = MPI_DATATYPE_NULL;
   MPI_Datatype named[8] = {};  // predefined, contiguous types seen lately
   unsigned namedNext = 0;
 
-  CommInfo* find(MPI_Comm comm) {
-    if (comm == lastComm) return lastInfo;
-    auto at = comms.find(comm);
-    if (at == comms.end()) return nullptr;  // not the program's: MPI-IO makes some of its own
-    lastComm = comm;
-    lastInfo = at->second;
-    return lastInfo;
-  }
+  // Null if it is not the program's: MPI-IO makes some of its own.
+  CommInfo* find(MPI_Comm comm) { return comm == lastComm ? lastInfo : lookUp(comm); }
+  CommInfo* lookUp(MPI_Comm comm);
 };
 
 Shim& shim();
 
-inline bool active() { return shim().active.load(std::memory_order_acquire); }
+// Null before our MPI_Init and after MPI_Finalize. One load, because every call of the program pays for it.
+extern std::atomic<Shim*> runningShim;
+inline Shim* running() { return runningShim.load(std::memory_order_acquire); }
+inline bool active() { return running() != nullptr; }
+
 inline int worldSource(const CommInfo* comm, int source) {
   return source == MPI_ANY_SOURCE ? kAny : comm->world[static_cast<size_t>(source)];
 }
@@ -132,13 +176,17 @@ inline int ledgerTag(int tag) { return tag == MPI_ANY_TAG ? kAny : tag; }
 // --- communicators.cpp ---
 void registerChild(MPI_Comm parent, MPI_Comm comm, const char* call);
 void registerPredefined();
-void releaseComm(CommInfo* comm);  // one pending request less; lock held
+inline void releaseComm(CommInfo* comm) {  // one pending request less; lock held
+  if (--comm->pending == 0 && comm->freed) delete comm;
+}
 
 // --- counted.cpp ---
 void countCollective(MPI_Comm comm, const char* call);
 
 // --- payload.cpp ---
-bool isPlain(MPI_Datatype type);  // predefined and contiguous; lock held
+bool seekPlain(MPI_Datatype type);
+// Predefined and contiguous. Lock held.
+inline bool isPlain(const Shim& s, MPI_Datatype type) { return likely(type == s.lastPlain) || seekPlain(type); }
 uint64_t receivedBytes(const MPI_Status& status);
 // The bytes of a received message, in the order of the type map.
 PayloadRef gather(const void* buffer, MPI_Datatype type, uint64_t bytes);
@@ -155,8 +203,21 @@ class ByteType {
 };
 
 // --- completion.cpp ---
-Tracked* newTracked(Kind kind, CommInfo* comm, const char* call);  // lock held
-void forget(Tracked* tracked);                                     // lock held
+
+// Lock held.
+CAIRN_INLINE Tracked* track(Shim& s, Kind kind, CommInfo* comm, MPI_Request request, const char* call,
+                            bool simple = false) {
+  Tracked* tracked = s.requests.begin(request);
+  tracked->active = true;
+  tracked->simple = simple;
+  tracked->kind = kind;
+  tracked->comm = comm;
+  tracked->receive = nullptr;
+  tracked->call = call;
+  comm->pending++;
+  return tracked;
+}
+void forget(Tracked* tracked);  // lock held
 // Looks the handle up and marks its receive busy, so that the agent leaves it alone.
 Tracked* beginCompletion(MPI_Request request);
 void endWithoutCompletion(Tracked* tracked);
@@ -166,8 +227,20 @@ void finish(Tracked* tracked, MPI_Status& status, int result);
 // with the ledger's lock held, for what else there is to do.
 std::unique_lock<Lock> handOver(Receive* receive, CommInfo* comm, const void* buffer, MPI_Datatype type,
                                 const MPI_Status& status, int result, bool cancelled = false);
+// The same for the usual case: MPI has received it well, and nothing is being recorded. Lock held. False if it isn't that
+// case, as far as the ledger knows: nothing is done then.
+CAIRN_INLINE bool handOverIdle(Ledger& ledger, Receive* receive, const CommInfo* comm, const MPI_Status& status) {
+  int source = receive->source == kAny ? comm->world[static_cast<size_t>(status.MPI_SOURCE)] : receive->source;
+  int tag = receive->tag == kAny ? status.MPI_TAG : receive->tag;
+  return ledger.completedIdle(receive, source, tag);
+}
 bool wasCancelled(const MPI_Status& status);
-void copyStatus(MPI_Status* to, const MPI_Status& from);
+inline void copyStatus(MPI_Status* to, const MPI_Status& from) {
+  if (to == MPI_STATUS_IGNORE) return;
+  int error = to->MPI_ERROR;  // only calls with several statuses set it
+  *to = from;
+  to->MPI_ERROR = error;
+}
 
 // --- requests.cpp ---
 // Finishes what the program has freed and MPI has completed. Takes the lock.
