@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -104,8 +105,10 @@ TEST(Lock, shouldLetOneThreadInAtATime) {
     agents.emplace_back([&] {
       for (int i = 0; i < kVisits; i++) {
         once();
-        // Until the application is favoured again, most probably.
-        for (long before = taken; taken.load(std::memory_order_relaxed) < before + 10;) std::this_thread::yield();
+        // Until the application is favoured again, most probably. Asleep, so that it has a core to get there.
+        for (long before = taken; taken.load(std::memory_order_relaxed) < before + 10;) {
+          std::this_thread::sleep_for(std::chrono::microseconds(20));
+        }
       }
     });
   }

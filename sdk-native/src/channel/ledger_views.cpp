@@ -87,7 +87,7 @@ std::string Ledger::dump() {
   eachPending([&](const Receive& r) {
     text += "pending receive: from " + any(r.source) + ", tag " + any(r.tag) + ", " + describe(r.communicator) +
             (r.matched ? ", its message is known" : "") + "\n";
-  })
+  });
   for (const auto& veto : vetoes_) text += "no epoch now: " + veto.first + "\n";
   return text;
 }

@@ -13,9 +13,6 @@ using namespace cairn;
 
 namespace {
 
-// MPI_Finalize leaves the ledger where it is: another thread may be looking at it.
-bool running() { return shim().active.load(std::memory_order_acquire); }
-
 std::string described() {
   Shim& s = shim();
   Guard guard(s.ledger->lock);
