@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a message costs between two ranks: half round trips and the rate of small messages, at MPI_THREAD_MULTIPLE. Run
-// it as it is, or with the shim in LD_PRELOAD. --agent adds a thread that does what an idle agent does. Rank 0 prints
-// one line per figure: its name, and the best batch in nanoseconds per message.
-#define _POSIX_C_SOURCE 200809L
+// What a message costs between two ranks: half round trips and the rate of small messages, at MPI_THREAD_MULTIPLE. Rank 0
+// prints one line per figure: its name, and the best batch in nanoseconds per message.
+//
+// With --sides, which needs the shim in LD_PRELOAD, each figure has three sides, measured in turns within one process,
+// because the same two cores may be twice as fast in one run as in the next: MPI alone (its functions below the shim, the
+// agent silent), the shim (".shim"), and the shim with a thread that does what an idle agent does (".both").
+#define _GNU_SOURCE
+#include <dlfcn.h>
 #include <mpi.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,8 +20,20 @@ enum { WINDOW = 64, LARGEST = 1 << 20, TAG = 7, MAXIMA = 12, SUMS = 12 };
 
 static int rank;
 static char* buffer;
-static atomic_int stopping;
+static atomic_int stopping, silence_wanted = 1, silent;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static long pulses;
+
+struct calls {
+  int (*send)(const void*, int, MPI_Datatype, int, int, MPI_Comm);
+  int (*recv)(void*, int, MPI_Datatype, int, int, MPI_Comm, MPI_Status*);
+  int (*isend)(const void*, int, MPI_Datatype, int, int, MPI_Comm, MPI_Request*);
+  int (*irecv)(void*, int, MPI_Datatype, int, int, MPI_Comm, MPI_Request*);
+  int (*waitall)(int, MPI_Request[], MPI_Status[]);
+};
+static const struct calls above = {MPI_Send, MPI_Recv, MPI_Isend, MPI_Irecv, MPI_Waitall};
+static const struct calls below = {PMPI_Send, PMPI_Recv, PMPI_Isend, PMPI_Irecv, PMPI_Waitall};
 
 static double now(void) {
   struct timespec t;
@@ -30,7 +46,7 @@ static void pause_nanos(long nanos) {
   nanosleep(&t, NULL);
 }
 
-// Two reductions every 5 ms, polled at the same pace; the ranks end with the same pulse.
+// Two reductions every 5 ms, polled at the same pace; the ranks fall silent, and end, with the same pulse.
 static void* agent(void* unused) {
   (void)unused;
   MPI_Comm comm;
@@ -39,6 +55,7 @@ static void* agent(void* unused) {
   for (;;) {
     MPI_Request requests[2];
     max[0] = !atomic_load(&stopping);
+    max[1] = !atomic_load(&silence_wanted);
     PMPI_Iallreduce(max, max_out, MAXIMA, MPI_INT64_T, MPI_MAX, comm, &requests[0]);
     PMPI_Iallreduce(sum, sum_out, SUMS, MPI_UINT64_T, MPI_SUM, comm, &requests[1]);
     for (int done = 0; !done;) {
@@ -47,67 +64,92 @@ static void* agent(void* unused) {
     }
     pulses++;
     if (max_out[0] == 0) break;
+    if (max_out[1] == 0) {
+      pthread_mutex_lock(&mutex);
+      silent = 1;
+      pthread_cond_broadcast(&changed);
+      while (silence_wanted) pthread_cond_wait(&changed, &mutex);  // takes no time from the batch
+      silent = 0;
+      pthread_cond_broadcast(&changed);
+      pthread_mutex_unlock(&mutex);
+    }
   }
   PMPI_Comm_free(&comm);
   return NULL;
 }
 
-static double half_round_trip(int bytes, int count) {
-  MPI_Barrier(MPI_COMM_WORLD);
+static void silence_agent(int wanted) {
+  pthread_mutex_lock(&mutex);
+  silence_wanted = wanted;
+  pthread_cond_broadcast(&changed);
+  while (silent != wanted) pthread_cond_wait(&changed, &mutex);
+  pthread_mutex_unlock(&mutex);
+  PMPI_Barrier(MPI_COMM_WORLD);
+}
+
+static double half_round_trip(const struct calls* mpi, int bytes, int count) {
+  PMPI_Barrier(MPI_COMM_WORLD);
   double begin = now();
   for (int i = 0; i < count; i++) {
     if (rank == 0) {
-      MPI_Send(buffer, bytes, MPI_BYTE, 1, TAG, MPI_COMM_WORLD);
-      MPI_Recv(buffer, bytes, MPI_BYTE, 1, TAG, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+      mpi->send(buffer, bytes, MPI_BYTE, 1, TAG, MPI_COMM_WORLD);
+      mpi->recv(buffer, bytes, MPI_BYTE, 1, TAG, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
     } else if (rank == 1) {
-      MPI_Recv(buffer, bytes, MPI_BYTE, 0, TAG, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
-      MPI_Send(buffer, bytes, MPI_BYTE, 0, TAG, MPI_COMM_WORLD);
+      mpi->recv(buffer, bytes, MPI_BYTE, 0, TAG, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+      mpi->send(buffer, bytes, MPI_BYTE, 0, TAG, MPI_COMM_WORLD);
     }
   }
   return (now() - begin) / count / 2;
 }
 
 // Non-blocking messages in windows, each window acknowledged.
-static double per_message(int bytes, int count) {
+static double per_message(const struct calls* mpi, int bytes, int count) {
   MPI_Request requests[WINDOW];
-  MPI_Barrier(MPI_COMM_WORLD);
+  PMPI_Barrier(MPI_COMM_WORLD);
   double begin = now();
   for (int i = 0; i < count; i++) {
     for (int w = 0; w < WINDOW; w++) {
       char* at = buffer + (size_t)w * (size_t)bytes;
-      if (rank == 0) MPI_Isend(at, bytes, MPI_BYTE, 1, TAG, MPI_COMM_WORLD, &requests[w]);
-      if (rank == 1) MPI_Irecv(at, bytes, MPI_BYTE, 0, TAG, MPI_COMM_WORLD, &requests[w]);
+      if (rank == 0) mpi->isend(at, bytes, MPI_BYTE, 1, TAG, MPI_COMM_WORLD, &requests[w]);
+      if (rank == 1) mpi->irecv(at, bytes, MPI_BYTE, 0, TAG, MPI_COMM_WORLD, &requests[w]);
     }
-    if (rank < 2) MPI_Waitall(WINDOW, requests, MPI_STATUSES_IGNORE);
-    if (rank == 0) MPI_Recv(buffer, 0, MPI_BYTE, 1, TAG, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
-    if (rank == 1) MPI_Send(buffer, 0, MPI_BYTE, 0, TAG, MPI_COMM_WORLD);
+    if (rank < 2) mpi->waitall(WINDOW, requests, MPI_STATUSES_IGNORE);
+    if (rank == 0) mpi->recv(buffer, 0, MPI_BYTE, 1, TAG, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    if (rank == 1) mpi->send(buffer, 0, MPI_BYTE, 0, TAG, MPI_COMM_WORLD);
   }
   return (now() - begin) / count / WINDOW;
 }
 
-static void best(const char* name, double (*measure)(int, int), int bytes, int count, int batches) {
-  double least = 0;
-  measure(bytes, count / 10 + 1);
-  for (int i = 0; i < batches; i++) {
-    double nanos = measure(bytes, count);
-    if (i == 0 || nanos < least) least = nanos;
+typedef double measure_fn(const struct calls*, int, int);
+
+static void best(const char* name, measure_fn* measure, int bytes, int count, int batches, int sides) {
+  static const char* const names[] = {"", ".shim", ".both"};
+  double least[3] = {0};
+  for (int i = -1; i < batches; i++) {
+    for (int side = 0; side < sides; side++) {
+      if (sides > 1) silence_agent(side < 2);
+      double nanos = measure(side == 0 ? &below : &above, bytes, i < 0 ? count / 10 + 1 : count);
+      if (i == 0 || (i > 0 && nanos < least[side])) least[side] = nanos;
+    }
   }
-  if (rank == 0) printf("%s %.1f\n", name, least);
+  if (rank == 0) {
+    for (int side = 0; side < sides; side++) printf("%s%s %.1f\n", name, names[side], least[side]);
+  }
 }
 
 int main(int argc, char** argv) {
-  int provided, size, with_agent = 0;
+  int provided, size, sides = 1;
   double effort = 1;
   MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &size);
   for (int i = 1; i < argc; i++) {
-    if (strcmp(argv[i], "--agent") == 0) {
-      with_agent = 1;
+    if (strcmp(argv[i], "--sides") == 0) {
+      sides = 3;
     } else if (strcmp(argv[i], "--effort") == 0 && i + 1 < argc) {
       effort = atof(argv[++i]);
     } else {
-      fprintf(stderr, "usage: messaging [--agent] [--effort FACTOR]\n");
+      fprintf(stderr, "usage: messaging [--sides] [--effort FACTOR]\n");
       MPI_Abort(MPI_COMM_WORLD, 2);
     }
   }
@@ -116,17 +158,22 @@ int main(int argc, char** argv) {
             MPI_THREAD_MULTIPLE);
     MPI_Abort(MPI_COMM_WORLD, 2);
   }
+  if (sides > 1 && !dlsym(RTLD_DEFAULT, "cairn_version")) {
+    fprintf(stderr, "messaging: --sides found no libcairn.so in this process, expected it in LD_PRELOAD\n");
+    MPI_Abort(MPI_COMM_WORLD, 2);
+  }
   buffer = calloc(LARGEST, 1);
   pthread_t thread;
-  if (with_agent) pthread_create(&thread, NULL, agent, NULL);
+  if (sides > 1) pthread_create(&thread, NULL, agent, NULL);
 
-  best("half-round-trip-8", half_round_trip, 8, (int)(100000 * effort) + 1, 10);
-  best("half-round-trip-65536", half_round_trip, 65536, (int)(4000 * effort) + 1, 10);
-  best("half-round-trip-1048576", half_round_trip, LARGEST, (int)(200 * effort) + 1, 10);
-  best("per-message-8", per_message, 8, (int)(2000 * effort) + 1, 10);
+  best("half-round-trip-8", half_round_trip, 8, (int)(100000 * effort) + 1, 10, sides);
+  best("half-round-trip-65536", half_round_trip, 65536, (int)(4000 * effort) + 1, 10, sides);
+  best("half-round-trip-1048576", half_round_trip, LARGEST, (int)(200 * effort) + 1, 10, sides);
+  best("per-message-8", per_message, 8, (int)(2000 * effort) + 1, 10, sides);
 
-  if (with_agent) {
+  if (sides > 1) {
     atomic_store(&stopping, 1);
+    silence_agent(0);
     pthread_join(thread, NULL);
     // An agent that did nothing would cost nothing.
     if (rank == 0) printf("pulses %ld\n", pulses);

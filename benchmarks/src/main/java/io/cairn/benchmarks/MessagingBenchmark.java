@@ -12,9 +12,10 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * What the shim and an idle agent add to a message between two ranks: a C program without and with
- * them, and the same through the Java bindings. The two sides take turns, because the machine's own
- * figures change from run to run, and the best run of each counts.
+ * What the shim and an idle agent add to a message between two ranks: to a C program, and to one
+ * that uses the Java bindings. The sides take turns, because the machine's own figures change from
+ * moment to moment (the C program's within one process; the Java program's from run to run), and
+ * the best of each counts.
  */
 final class MessagingBenchmark {
 
@@ -23,11 +24,13 @@ final class MessagingBenchmark {
       usage: ./cairn bench messaging [options]
         --runs N         interleaved runs of each side (5)
         --effort F       messages in a run, as a multiple of the usual number (1)
-        --parts          also the C program with the shim only, and with an idle agent only
+        --parts          also the C program with the shim only, and without the library
         --no-java        only the C program""";
 
   private static final String PLAIN = "plain";
   private static final String BOTH = "both";
+  private static final String SHIM = "shim";
+  private static final String NO_LIBRARY = "not loaded";
 
   private MessagingBenchmark() {}
 
@@ -65,15 +68,8 @@ final class MessagingBenchmark {
       Sides c = runC(directory, runs, effort, parts);
       addRows(table, c, "C", true);
       if (parts) {
-        for (String side : List.of("shim", "agent")) {
-          Table partial =
-              new Table("messages between 2 ranks", side + " only", "without", "added", "ratio");
-          for (Figure figure : FIGURES) {
-            row(partial, c, side, figure, "C", null);
-          }
-          System.out.println();
-          partial.print(System.out);
-        }
+        printPart(c, SHIM, "shim only");
+        printPart(c, NO_LIBRARY, "not loaded");
       }
       if (java) {
         addRows(table, runJava(directory, runs, effort), "Java", false);
@@ -84,10 +80,19 @@ final class MessagingBenchmark {
           "\n  nanoseconds; with: shim and idle agent, without: MPI alone at MPI_THREAD_MULTIPLE;"
               + " best of "
               + runs
-              + " interleaved runs");
+              + " runs, the sides in turns");
     } finally {
       Directories.delete(directory);
     }
+  }
+
+  private static void printPart(Sides c, String side, String title) {
+    Table table = new Table("messages between 2 ranks", title, "without", "added", "ratio");
+    for (Figure figure : FIGURES) {
+      row(table, c, side, figure, "C", null);
+    }
+    System.out.println();
+    table.print(System.out);
   }
 
   private record Figure(String key, String title, double goalAdded, double goalRatio) {}
@@ -150,14 +155,29 @@ final class MessagingBenchmark {
     Sides sides = new Sides();
     for (int i = 1; i <= runs; i++) {
       System.out.println("C program, run " + i + " of " + runs);
-      sides.add(PLAIN, Mpirun.run(List.of(), List.of(program, "--effort", factor)));
-      sides.add(BOTH, Mpirun.run(preload, List.of(program, "--agent", "--effort", factor)));
+      Map<String, Double> figures =
+          Mpirun.run(preload, List.of(program, "--sides", "--effort", factor));
+      for (String side : List.of(PLAIN, SHIM, BOTH)) {
+        sides.add(side, only(figures, side.equals(PLAIN) ? "" : "." + side));
+      }
+      sides.add(BOTH, Map.of("pulses", figures.getOrDefault("pulses", 0.0)));
       if (parts) {
-        sides.add("shim", Mpirun.run(preload, List.of(program, "--effort", factor)));
-        sides.add("agent", Mpirun.run(List.of(), List.of(program, "--agent", "--effort", factor)));
+        sides.add(NO_LIBRARY, Mpirun.run(List.of(), List.of(program, "--effort", factor)));
       }
     }
     return sides;
+  }
+
+  /** The figures of one side, which their names end with, by their names without it. */
+  private static Map<String, Double> only(Map<String, Double> figures, String suffix) {
+    Map<String, Double> side = new LinkedHashMap<>();
+    for (Figure figure : FIGURES) {
+      Double value = figures.get(figure.key + suffix);
+      if (value != null) {
+        side.put(figure.key, value);
+      }
+    }
+    return side;
   }
 
   private static Sides runJava(Path directory, int runs, double effort)
@@ -187,7 +207,14 @@ final class MessagingBenchmark {
     Path program = directory.resolve("messaging");
     int code =
         new ProcessBuilder(
-                "mpicc", "-O2", "-std=c11", "-o", program.toString(), source.toString(), "-pthread")
+                "mpicc",
+                "-O2",
+                "-std=c11",
+                "-o",
+                program.toString(),
+                source.toString(),
+                "-pthread",
+                "-ldl")
             .inheritIO()
             .start()
             .waitFor();
