@@ -100,6 +100,11 @@ struct LedgerTotals {
   uint64_t collectives = 0;  // calls
 };
 
+struct Arriving {
+  int64_t number;  // at least
+  bool exact;      // false while a receive is pending that MPI may have matched with a message of the channel
+};
+
 class CAIRN_API Ledger {
  public:
   explicit Ledger(int worldRank, uint64_t stateLimitBytes = 1ull << 30);
@@ -206,11 +211,8 @@ class CAIRN_API Ledger {
   void number() { numbering_ = true; }
   // The number that the next message gets which is sent to that channel.
   int64_t nextSent(uint64_t communicator, int destination, int tag);
-  // The number of the next message that can be taken off the network; -1 while that isn't known, because a receive is
-  // pending that could have been matched with a message of the channel.
-  int64_t nextArriving(uint64_t communicator, int source, int tag);
-  // Nobody will learn which message this receive takes.
-  void untraceable(const Receive* receive) { untraceable_.push_back({receive->communicator, receive->source, receive->tag}); }
+  // The number of the next message that can be taken off the network.
+  Arriving nextArriving(uint64_t communicator, int source, int tag);
 
   LedgerTotals totals();
   std::string dump();  // for people: lines of text
@@ -339,7 +341,6 @@ class CAIRN_API Ledger {
 
   bool numbering_ = false;
   std::map<ChannelId, int64_t> sentBeforeBase_, arrivedBeforeBase_;  // with numbering_ only
-  std::vector<ChannelId> untraceable_;                               // peer and tag may be kAny
 };
 
 }  // namespace cairn

@@ -23,23 +23,20 @@ int64_t Ledger::nextSent(uint64_t communicator, int destination, int tag) {
   return before(sentBeforeBase_, id) + (channel ? channel->sent : 0);
 }
 
-int64_t Ledger::nextArriving(uint64_t communicator, int source, int tag) {
+Arriving Ledger::nextArriving(uint64_t communicator, int source, int tag) {
   ChannelId id{communicator, source, tag};
-  for (const ChannelId& lost : untraceable_) {
-    if (lost.communicator == communicator && (lost.peer == kAny || lost.peer == source) &&
-        (lost.tag == kAny || lost.tag == tag)) {
-      return -1;
-    }
-  }
   Incoming* channel = incoming_.find(id);
-  int64_t number = before(arrivedBeforeBase_, id) + (channel ? channel->received : 0);
+  Arriving next{before(arrivedBeforeBase_, id) + (channel ? channel->received : 0), true};
   for (const Receive* r = pending_.next; r != &pending_; r = r->next) {
     if (!couldMatch(r, id)) continue;
-    if (!r->matched) return -1;
-    number++;
+    if (r->matched) {
+      next.number++;
+    } else {
+      next.exact = false;
+    }
   }
-  for (const Queued& q : queue_) number += q.communicator == communicator && q.source == source && q.tag == tag;
-  return number;
+  for (const Queued& q : queue_) next.number += q.communicator == communicator && q.source == source && q.tag == tag;
+  return next;
 }
 
 LedgerTotals Ledger::totals() {
@@ -78,7 +75,8 @@ std::string Ledger::dump() {
   std::sort(received.begin(), received.end(), byId);
   for (Incoming* channel : received) {
     text += "from " + std::to_string(channel->id.peer) + ", tag " + std::to_string(channel->id.tag) + ", " +
-            describe(channel->id.communicator) + ": " + std::to_string(channel->received) + " received since the base\n";
+            describe(channel->id.communicator) + ": " + std::to_string(channel->received) +
+            " received since the base\n";
   }
   for (const Queued& q : queue_) {
     text += "queued: from " + std::to_string(q.source) + ", tag " + std::to_string(q.tag) + ", " +
