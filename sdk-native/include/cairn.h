@@ -54,7 +54,7 @@ CAIRN_FUNCTION const char* cairn_problem(void);
  * messages to MPI_PROC_NULL don't, and neither do those inside collectives. */
 typedef struct cairn_counters {
   uint64_t sent;        /* messages whose send call was made and didn't fail; pending sends count */
-  uint64_t received;    /* messages that a call has handed to the program; a receive that nobody waited for doesn't count */
+  uint64_t received;    /* messages handed to the program; that of a posted receive counts when it is waited for */
   uint64_t collectives; /* collective calls, and calls that create or free communicators */
   uint64_t drained;     /* messages that were taken off the network before the program asked for them */
   uint64_t replayed;    /* of the received ones, those that came from the queue of drained and restored messages */

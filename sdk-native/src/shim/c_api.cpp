@@ -13,6 +13,11 @@ using namespace cairn;
 
 namespace {
 
+// Calls no MPI, unlike cairn::running(). MPI_Finalize leaves the ledger where it is: another thread may be looking at it.
+bool counting() {
+  return runningShim.load(std::memory_order_acquire) || drainsAlways.load(std::memory_order_acquire);
+}
+
 std::string described() {
   Shim& s = shim();
   Guard guard(s.ledger->lock);
@@ -32,7 +37,7 @@ const char* cairn_problem(void) { return shim().failure.empty() ? nullptr : shim
 int cairn_counters(cairn_counters_t* counters, size_t bytes) {
   if (!counters || bytes == 0 || bytes % sizeof(uint64_t) != 0) return CAIRN_BAD_ARGUMENT;
   std::memset(counters, 0, bytes);
-  if (!running()) return CAIRN_NOT_RUNNING;
+  if (!counting()) return CAIRN_NOT_RUNNING;
   cairn_counters_t now{};
   {
     Ledger& ledger = *shim().ledger;
@@ -55,7 +60,7 @@ int cairn_counters(cairn_counters_t* counters, size_t bytes) {
 
 int cairn_dump(FILE* out) {
   if (!out) return CAIRN_BAD_ARGUMENT;
-  if (!running()) return CAIRN_NOT_RUNNING;
+  if (!counting()) return CAIRN_NOT_RUNNING;
   std::string text = described();
   bool written = fwrite(text.data(), 1, text.size(), out) == text.size() && fflush(out) == 0;
   return written ? CAIRN_OK : CAIRN_IO_ERROR;
@@ -63,7 +68,7 @@ int cairn_dump(FILE* out) {
 
 int cairn_dump_fd(int fd) {
   if (fd < 0) return CAIRN_BAD_ARGUMENT;
-  if (!running()) return CAIRN_NOT_RUNNING;
+  if (!counting()) return CAIRN_NOT_RUNNING;
   std::string text = described();
   for (size_t done = 0; done < text.size();) {
     ssize_t now = write(fd, text.data() + done, text.size() - done);

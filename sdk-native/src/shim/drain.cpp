@@ -24,17 +24,15 @@ void peekPending() {
   });
 }
 
-// One message off the network, whatever its tag: messages of one source must stay in order.
-bool drainOne(uint64_t communicator, int source) {
+}  // namespace
+
+bool drainOne(CommInfo* info, int member, int tag) {
   Shim& s = shim();
-  auto at = s.byId.find(communicator);
-  if (at == s.byId.end()) return false;
-  CommInfo* info = at->second;
   int flag = 0;
   MPI_Message message;
   MPI_Status status{};
-  if (PMPI_Improbe(info->memberOf(source), MPI_ANY_TAG, info->handle, &flag, &message, &status) != MPI_SUCCESS || !flag)
-    return false;
+  if (PMPI_Improbe(member, tag, info->handle, &flag, &message, &status) != MPI_SUCCESS || !flag) return false;
+  int source = info->world[static_cast<size_t>(status.MPI_SOURCE)];
   auto payload = std::make_shared<Payload>(receivedBytes(status));
   ByteType bytes(payload->bytes);
   // Under the lock to the end: a receive that looks for the message meanwhile must find it in the queue.
@@ -43,11 +41,9 @@ bool drainOne(uint64_t communicator, int source) {
                    " could not be drained");
     return false;
   }
-  s.ledger->drained(communicator, source, status.MPI_TAG, std::move(payload));
+  s.ledger->drained(info->id, source, status.MPI_TAG, std::move(payload));
   return true;
 }
-
-}  // namespace
 
 void drain() {
   Shim& s = shim();
@@ -55,7 +51,11 @@ void drain() {
   peekPending();
   for (bool progress = true; progress;) {
     progress = false;
-    for (const auto& wish : s.ledger->drainable()) progress |= drainOne(wish.first, wish.second);
+    for (const auto& wish : s.ledger->drainable()) {
+      auto at = s.byId.find(wish.first);
+      // Whatever its tag: messages of one source must stay in order.
+      if (at != s.byId.end()) progress |= drainOne(at->second, at->second->memberOf(wish.second), MPI_ANY_TAG);
+    }
   }
 }
 

@@ -36,7 +36,11 @@ int initialise(int* argc, char*** argv, int* providedOut) {
   s.ledger = std::make_unique<Ledger>(s.rank);
   s.ledger->beforeCut = settleFreed;
   registerPredefined();
-  runningShim.store(&s, std::memory_order_release);
+  if (wantsAlways()) {
+    startAlways();
+  } else {
+    runningShim.store(&s, std::memory_order_release);
+  }
   return result;
 }
 
@@ -59,7 +63,9 @@ CAIRN_MPI int MPI_Finalize(void) {
     s.end.notify_all();
     s.end.wait(guard, [&] { return !s.agent; });
   }
-  if (runningShim.exchange(nullptr)) {
+  bool always = drainsAlways.exchange(false);
+  if (always) endAlways();
+  if (runningShim.exchange(nullptr) || always) {
     freeFreed();
     PMPI_Comm_free(&s.self);
   }

@@ -126,8 +126,10 @@ struct Matched {  // a message between a matched probe and its receive
 };
 
 struct Persistent;
+struct Always;  // always.cpp
 
 struct Shim {
+  Always* always = nullptr;
   bool initialised = false;  // our MPI_Init ran
   std::string failure;       // why it is of no use
   int rank = 0;
@@ -163,10 +165,39 @@ struct Shim {
 
 Shim& shim();
 
-// Null before our MPI_Init and after MPI_Finalize. One load, because every call of the program pays for it.
+// --- always.cpp ---
+
+// CAIRN_DRAIN=always. True takes the place of runningShim, so that the mode costs nothing where it isn't used: the first
+// look of `running` fails, and the second one drains.
+extern std::atomic<bool> drainsAlways;
+bool wantsAlways();  // the same on all ranks; ends the job if they want different things
+void startAlways();
+void endAlways();
+__attribute__((cold)) Shim* drainAlways();  // null if the shim isn't running at all
+
+// Null before our MPI_Init and after MPI_Finalize. One load, because every call of the program pays for it; asked first by
+// each wrapper, outside the lock.
 extern std::atomic<Shim*> runningShim;
-inline Shim* running() { return runningShim.load(std::memory_order_acquire); }
+inline Shim* running() {
+  Shim* s = runningShim.load(std::memory_order_acquire);
+  return likely(s != nullptr) ? s : drainAlways();
+}
 inline bool active() { return running() != nullptr; }
+
+// A send in the debug mode: started by `start`.
+struct AlwaysSend {
+  int (*start)(const void*, int, MPI_Datatype, int, int, MPI_Comm, MPI_Request*);
+  const char* call;
+  bool synchronous;
+  const void* buffer;
+  int count;
+  MPI_Datatype type;
+  int destination;
+  int tag;
+  MPI_Comm comm;
+};
+// `request` is null for a send that blocks.
+__attribute__((cold)) int sendAlways(const AlwaysSend& send, MPI_Request* request);
 
 inline int worldSource(const CommInfo* comm, int source) {
   return source == MPI_ANY_SOURCE ? kAny : comm->world[static_cast<size_t>(source)];
@@ -276,5 +307,7 @@ void patch(MPI_Status& status, const CommInfo* comm, int source, int tag);
 
 // --- drain.cpp ---
 void drain();
+// One message off the network into the queue, the oldest of this member with that tag (or any). Lock held.
+bool drainOne(CommInfo* info, int member, int tag);
 
 }  // namespace cairn

@@ -23,6 +23,9 @@ final class Option<T> {
   /** Names under which the SDK's own tests and tools pass values: never options, never errors. */
   private static final List<String> RESERVED = List.of("test.", "internal.");
 
+  /** Read by the shim itself, before there is anything of Java; not an option. */
+  private static final String SHIM_VARIABLE = "CAIRN_DRAIN";
+
   static final Option<Boolean> ENABLED =
       new Option<>(
           "enabled",
@@ -200,11 +203,12 @@ final class Option<T> {
   }
 
   static boolean isReservedVariable(String variable) {
-    return RESERVED.stream()
-        .anyMatch(
-            r ->
-                variable.startsWith(
-                    VARIABLE_PREFIX + r.toUpperCase(Locale.ROOT).replace('.', '_')));
+    return variable.equals(SHIM_VARIABLE)
+        || RESERVED.stream()
+            .anyMatch(
+                r ->
+                    variable.startsWith(
+                        VARIABLE_PREFIX + r.toUpperCase(Locale.ROOT).replace('.', '_')));
   }
 
   @Override

@@ -104,7 +104,15 @@ class CairnOptionsTest {
         CairnOptions.defaults()
             .resolved(
                 Map.of("cairn.test.fault", "x", "cairnX", "y", "java.home", "z"),
-                Map.of("CAIRN_TEST_FAULT", "x", "CAIRN_INTERNAL_A", "y", "CAIRNS", "z"));
+                Map.of(
+                    "CAIRN_TEST_FAULT",
+                    "x",
+                    "CAIRN_INTERNAL_A",
+                    "y",
+                    "CAIRNS",
+                    "z",
+                    "CAIRN_DRAIN",
+                    "always"));
 
     assertEquals(List.of(), options.describe());
   }

@@ -37,7 +37,8 @@ class OptionsDocumentTest {
             set with `CairnOptions.builder()`, the default. So an operator overrides the program without touching it.
             A `cairn.*` property or `CAIRN_*` variable that isn't listed here is an error, and so is a value that an
             option can't take; names that begin with `cairn.test.`, `cairn.internal.`, `CAIRN_TEST_` or
-            `CAIRN_INTERNAL_` are the SDK's own.
+            `CAIRN_INTERNAL_` are the SDK's own. The variable `CAIRN_DRAIN` isn't an option either: with `always` it puts
+            the MPI shim into a [debug mode](protocol.md#draining-always).
 
             Give all ranks the same options. `mpirun` passes system properties on as part of the command line, and
             environment variables with `-x CAIRN_INTERVAL`.
