@@ -27,6 +27,8 @@ final class MpiJob {
     private final List<String> jvmOptions = new ArrayList<>();
     private final List<String> arguments = new ArrayList<>();
     private final Map<String, String> environment = new TreeMap<>();
+    private final List<String> mpirunOptions = new ArrayList<>();
+    private boolean isJava = true;
     private int timeoutSeconds = DEFAULT_TIMEOUT_SECONDS;
 
     Builder(Workbench workbench, int ranks, String program) {
@@ -50,6 +52,17 @@ final class MpiJob {
       for (Object value : values) {
         arguments.add(value.toString());
       }
+      return this;
+    }
+
+    /** The program is an executable file. */
+    Builder executable() {
+      isJava = false;
+      return this;
+    }
+
+    Builder mpirun(String... options) {
+      mpirunOptions.addAll(List.of(options));
       return this;
     }
 
@@ -77,8 +90,11 @@ final class MpiJob {
       List<String> command = new ArrayList<>(List.of("setsid"));
       if (ranks > 0) {
         command.addAll(List.of("mpirun", "-n", Integer.toString(ranks)));
+        command.addAll(mpirunOptions);
       }
-      command.addAll(QuickStart.command(jvmOptions));
+      if (isJava) {
+        command.addAll(QuickStart.command(jvmOptions));
+      }
       command.add(program);
       command.addAll(arguments);
       return command;
@@ -187,7 +203,7 @@ final class MpiJob {
     what =
         "%s %s on %d ranks"
             .formatted(
-                builder.program.substring(builder.program.lastIndexOf('.') + 1),
+                builder.program.replaceAll(".*[./]", ""),
                 String.join(" ", builder.arguments),
                 builder.ranks);
     mark = workbench.newMark();

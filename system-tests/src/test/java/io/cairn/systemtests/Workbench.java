@@ -76,6 +76,11 @@ final class Workbench implements BeforeEachCallback, AfterEachCallback {
     return new MpiJob.Builder(this, ranks, program);
   }
 
+  /** Begins a launch of an executable file. */
+  MpiJob.Builder executable(int ranks, Path program) {
+    return job(ranks, program.toString()).executable();
+  }
+
   /** Begins a program that isn't a rank; it starts mpirun itself. */
   MpiJob.Builder program(Class<?> program) {
     return new MpiJob.Builder(this, 0, program.getName());
