@@ -120,8 +120,10 @@ class KillsIT {
         assertTrue(launches < 4 * wanted + 4, "no end after " + launches + " launches");
         Optional<JobFiles.Epoch> expected = files.newestDecided();
         Kill kill = next(expected.isPresent());
+        long begin = System.nanoTime();
         MpiJob.Outcome outcome = launch(kill);
-        log.append("  ").append(kill).append(": exit code ").append(outcome.exitCode());
+        log.append("  ").append((System.nanoTime() - begin) / 1_000_000).append(" ms, ");
+        log.append(kill).append(": exit code ").append(outcome.exitCode());
         log.append(", from ").append(expected.map(this::name).orElse("the start"));
         log.append(", newest ").append(files.newestDecided().map(this::name).orElse("none"));
         log.append('\n');

@@ -161,6 +161,9 @@ final class Workbench implements BeforeEachCallback, AfterEachCallback {
     environment.put("OMPI_MCA_hwloc_base_binding_policy", "none");
     // What Open MPI takes within one machine anyhow; looking for networks would last 0.2 s.
     environment.put("OMPI_MCA_pml", "ob1");
+    // mpirun asks the ranks to end before it kills them; a second for each kill of a test is a
+    // minute of all.
+    environment.put("OMPI_MCA_odls_base_sigkill_timeout", "0");
     environment.put("TMPDIR", temporary.toString());
     environment.put("OMPI_MCA_btl_vader_backing_directory", shared.toString());
   }
