@@ -189,6 +189,7 @@ class CAIRN_API Ledger {
   bool mayBeLate(const Receive* receive);
   void drained(uint64_t communicator, int source, int tag, PayloadRef payload);
   void peeked(Receive* receive, int source, int tag, PayloadRef payload);
+  bool hasRoom() const { return recordedBytes_ < limit_; }
   const std::string& fault() const { return fault_; }
   void fail(const std::string& text);
 

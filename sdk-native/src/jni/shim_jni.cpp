@@ -99,6 +99,39 @@ JNIEXPORT void JNICALL Java_io_cairn_natives_Shim_agentEnded(JNIEnv*, jclass) { 
 
 JNIEXPORT void JNICALL Java_io_cairn_natives_Shim_drain(JNIEnv*, jclass, jlong) { drain(); }
 
+JNIEXPORT void JNICALL Java_io_cairn_natives_NativeHold_begin(JNIEnv*, jobject, jlong limitNanos) {
+  shim().hold.begin(limitNanos);
+}
+
+JNIEXPORT void JNICALL Java_io_cairn_natives_NativeHold_end(JNIEnv*, jobject) { shim().hold.end(); }
+
+JNIEXPORT jstring JNICALL Java_io_cairn_natives_NativeHold_overdue(JNIEnv* env, jobject) {
+  std::string call = shim().hold.overdue();
+  return call.empty() ? nullptr : toJava(env, call);
+}
+
+JNIEXPORT jboolean JNICALL Java_io_cairn_natives_NativeHold_isWaiting(JNIEnv*, jobject) {
+  return shim().hold.waiting();
+}
+
+JNIEXPORT jlong JNICALL Java_io_cairn_natives_NativeHold_waitedNanos(JNIEnv*, jobject) {
+  return shim().hold.waitedNanos();
+}
+
+JNIEXPORT void JNICALL Java_io_cairn_natives_NativeHold_drain(JNIEnv*, jobject) { drainHeld(); }
+
+JNIEXPORT void JNICALL Java_io_cairn_natives_NativeHold_announce(JNIEnv*, jobject) { shim().hold.announce(); }
+
+JNIEXPORT jboolean JNICALL Java_io_cairn_natives_NativeHold_synchronousUsed(JNIEnv*, jobject) {
+  return shim().hold.synchronousUsed();
+}
+
+JNIEXPORT void JNICALL Java_io_cairn_natives_NativeHold_synchronousKnown(JNIEnv*, jobject) {
+  shim().hold.synchronousKnown();
+}
+
+JNIEXPORT void JNICALL Java_io_cairn_natives_NativeHold_stop(JNIEnv*, jobject) { shim().hold.stop(); }
+
 JNIEXPORT jlong JNICALL Java_io_cairn_natives_NativeFabric_open0(JNIEnv* env, jclass) {
   return guarded(env, [] { return reinterpret_cast<jlong>(new Fabric); });
 }

@@ -94,6 +94,7 @@ namespace {
 int destroy(MPI_Comm* comm, const char* call, int (*destroyer)(MPI_Comm*)) {
   if (!active() || !comm) return destroyer(comm);
   Shim& s = shim();
+  if (unlikely(s.hold.held())) heldCollective(*comm, call);
   {
     Guard guard(s.ledger->lock);
     if (CommInfo* info = s.find(*comm)) {
@@ -145,6 +146,7 @@ CREATE(Dist_graph_create_adjacent,
        newcomm)
 
 CAIRN_MPI int MPI_Comm_create_group(MPI_Comm comm, MPI_Group group, int tag, MPI_Comm* newcomm) {
+  if (active()) heldCollective(comm, "MPI_Comm_create_group");
   int result = PMPI_Comm_create_group(comm, group, tag, newcomm);
   if (active() && result == MPI_SUCCESS) registerChild(comm, *newcomm, "MPI_Comm_create_group");
   return result;

@@ -8,6 +8,7 @@ namespace cairn {
 void countCollective(MPI_Comm comm, const char* call) {
   if (!active()) return;
   Shim& s = shim();
+  if (unlikely(s.hold.held())) heldCollective(comm, call);
   Guard guard(s.ledger->lock);
   if (CommInfo* info = s.find(comm)) s.ledger->collective(info->id, call);
 }

@@ -59,4 +59,14 @@ void drain() {
   }
 }
 
+// For a rank that is cut and held in a call: what arrives was sent before its sender's cut, and its sender may have to
+// wait until it is taken, before it comes to its own.
+void drainHeld() {
+  Shim& s = shim();
+  Guard guard(s.ledger->lock);
+  for (const auto& entry : s.comms) {
+    while (s.ledger->hasRoom() && drainOne(entry.second, MPI_ANY_SOURCE, MPI_ANY_TAG)) continue;
+  }
+}
+
 }  // namespace cairn

@@ -22,6 +22,7 @@ class SynchronousSend {
   SynchronousSend(MPI_Comm comm, int destination, int tag) : tag_(tag) {
     if (destination == MPI_PROC_NULL || !active()) return;
     Shim& s = shim();
+    s.hold.synchronous();
     Guard guard(s.ledger->lock);
     CommInfo* info = s.find(comm);
     if (!info || !info->valid(destination) || tag < 0) return;  // MPI says what is wrong with it
@@ -61,54 +62,59 @@ class SynchronousSend {
 
 using namespace cairn;
 
-// In the debug mode the send is started by `start`, and counted in the same step.
-#define SEND_ALWAYS(start, synchronous, request)                                                  \
-  if (unlikely(drainsAlways.load(std::memory_order_acquire)) && dest != MPI_PROC_NULL)            \
-  return sendAlways({start, __func__, synchronous, buf, count, type, dest, tag, comm}, request)
+// A held rank's send waits first. In the debug mode it is started by `start`, and counted in the same step.
+#define SEND_WITH_CARE(start, waits, request)                                                 \
+  if (sendsWithCare() && dest != MPI_PROC_NULL) {                                             \
+    heldSend(comm, dest, tag);                                                                \
+    if (drainsAlways.load(std::memory_order_acquire)) {                                       \
+      if (waits) shim().hold.synchronous();                                                   \
+      return sendAlways({start, __func__, waits, buf, count, type, dest, tag, comm}, request); \
+    }                                                                                         \
+  }
 
 CAIRN_MPI int MPI_Send(const void* buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm) {
-  SEND_ALWAYS(PMPI_Isend, false, nullptr);
+  SEND_WITH_CARE(PMPI_Isend, false, nullptr)
   return counted(PMPI_Send(buf, count, type, dest, tag, comm), comm, dest, tag);
 }
 
 CAIRN_MPI int MPI_Bsend(const void* buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm) {
-  SEND_ALWAYS(PMPI_Ibsend, false, nullptr);
+  SEND_WITH_CARE(PMPI_Ibsend, false, nullptr)
   return counted(PMPI_Bsend(buf, count, type, dest, tag, comm), comm, dest, tag);
 }
 
 // The receive that a ready send counts on may be served from the queue: only a plain send is right then.
 CAIRN_MPI int MPI_Rsend(const void* buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm) {
-  SEND_ALWAYS(PMPI_Isend, false, nullptr);
+  SEND_WITH_CARE(PMPI_Isend, false, nullptr)
   return counted(PMPI_Send(buf, count, type, dest, tag, comm), comm, dest, tag);
 }
 
 CAIRN_MPI int MPI_Ssend(const void* buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm) {
-  SEND_ALWAYS(PMPI_Issend, true, nullptr);
+  SEND_WITH_CARE(PMPI_Issend, true, nullptr)
   SynchronousSend send(comm, dest, tag);
   return send.returned(PMPI_Ssend(buf, count, type, dest, tag, comm), nullptr, "MPI_Ssend");
 }
 
 CAIRN_MPI int MPI_Isend(const void* buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm,
                         MPI_Request* request) {
-  SEND_ALWAYS(PMPI_Isend, false, request);
+  SEND_WITH_CARE(PMPI_Isend, false, request)
   return counted(PMPI_Isend(buf, count, type, dest, tag, comm, request), comm, dest, tag);
 }
 
 CAIRN_MPI int MPI_Ibsend(const void* buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm,
                          MPI_Request* request) {
-  SEND_ALWAYS(PMPI_Ibsend, false, request);
+  SEND_WITH_CARE(PMPI_Ibsend, false, request)
   return counted(PMPI_Ibsend(buf, count, type, dest, tag, comm, request), comm, dest, tag);
 }
 
 CAIRN_MPI int MPI_Irsend(const void* buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm,
                          MPI_Request* request) {
-  SEND_ALWAYS(PMPI_Isend, false, request);
+  SEND_WITH_CARE(PMPI_Isend, false, request)
   return counted(PMPI_Isend(buf, count, type, dest, tag, comm, request), comm, dest, tag);
 }
 
 CAIRN_MPI int MPI_Issend(const void* buf, int count, MPI_Datatype type, int dest, int tag, MPI_Comm comm,
                          MPI_Request* request) {
-  SEND_ALWAYS(PMPI_Issend, true, request);
+  SEND_WITH_CARE(PMPI_Issend, true, request)
   SynchronousSend send(comm, dest, tag);
   return send.returned(PMPI_Issend(buf, count, type, dest, tag, comm, request), request, "MPI_Issend");
 }

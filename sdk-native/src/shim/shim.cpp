@@ -36,6 +36,7 @@ int initialise(int* argc, char*** argv, int* providedOut) {
   s.ledger = std::make_unique<Ledger>(s.rank);
   s.ledger->beforeCut = settleFreed;
   registerPredefined();
+  s.hold.open();
   if (wantsAlways()) {
     startAlways();
   } else {
@@ -63,6 +64,7 @@ CAIRN_MPI int MPI_Finalize(void) {
     s.end.notify_all();
     s.end.wait(guard, [&] { return !s.agent; });
   }
+  s.hold.close();
   bool always = drainsAlways.exchange(false);
   if (always) endAlways();
   if (runningShim.exchange(nullptr) || always) {

@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "channel/hold.hpp"
 #include "channel/ledger.hpp"
 
 #define CAIRN_MPI extern "C" __attribute__((visibility("default")))
@@ -129,6 +130,7 @@ struct Persistent;
 struct Always;  // always.cpp
 
 struct Shim {
+  Hold hold;  // open between our MPI_Init and MPI_Finalize
   Always* always = nullptr;
   bool initialised = false;  // our MPI_Init ran
   std::string failure;       // why it is of no use
@@ -183,6 +185,11 @@ inline Shim* running() {
   return likely(s != nullptr) ? s : drainAlways();
 }
 inline bool active() { return running() != nullptr; }
+// Whether a send isn't simply passed on: the rank is held, the debug mode is on, or the shim isn't running.
+inline bool sendsWithCare() {
+  Shim* s = runningShim.load(std::memory_order_acquire);
+  return unlikely(s == nullptr || s->hold.held());
+}
 
 // A send in the debug mode: started by `start`.
 struct AlwaysSend {
@@ -203,6 +210,11 @@ inline int worldSource(const CommInfo* comm, int source) {
   return source == MPI_ANY_SOURCE ? kAny : comm->world[static_cast<size_t>(source)];
 }
 inline int ledgerTag(int tag) { return tag == MPI_ANY_TAG ? kAny : tag; }
+
+// --- hold.cpp ---
+// Calls that others may wait for wait here themselves while the rank is held.
+__attribute__((cold)) void heldSend(MPI_Comm comm, int destination, int tag);
+__attribute__((cold)) void heldCollective(MPI_Comm comm, const char* call);
 
 // --- communicators.cpp ---
 void registerChild(MPI_Comm parent, MPI_Comm comm, const char* call);
@@ -309,5 +321,6 @@ void patch(MPI_Status& status, const CommInfo* comm, int source, int tag);
 void drain();
 // One message off the network into the queue, the oldest of this member with that tag (or any). Lock held.
 bool drainOne(CommInfo* info, int member, int tag);
+void drainHeld();
 
 }  // namespace cairn

@@ -7,6 +7,10 @@ import io.cairn.api.CheckpointListener;
 import io.cairn.api.MisuseException;
 import io.cairn.api.Region;
 import java.util.Objects;
+import mpi.Comm;
+import mpi.Datatype;
+import mpi.MPIException;
+import mpi.Status;
 import net.openhft.chronicle.bytes.BytesMarshallable;
 
 /**
@@ -245,11 +249,44 @@ public final class Cairn implements AutoCloseable {
 
   /**
    * A place where this rank may be captured; a few nanoseconds when no epoch is due. Every rank
-   * calls it at the same place of the program, the same number of times. Listeners are called in
-   * here.
+   * calls it at the same place of the program, the same number of times, unless the option {@code
+   * cairn.safepoints} is {@code free}: then wherever, and as often as, it likes. Listeners are
+   * called in here.
    */
   public void safePoint() {
     session.safePoint();
+  }
+
+  /**
+   * Waits for a message, as {@code comm.probe} does, and is a safe point for as long as it waits:
+   * the rank may be captured in here, even several times. A rank that is restored calls it again,
+   * as if the call had not begun. For programs with {@code cairn.safepoints=free}; without Cairn it
+   * is {@code comm.probe}.
+   *
+   * @param source rank in {@code comm}, or {@code MPI.ANY_SOURCE}
+   * @param tag or {@code MPI.ANY_TAG}
+   * @return the message's source, tag and length; it is still to be received, by this thread
+   * @throws MisuseException if {@code cairn.safepoints} is {@code aligned}, before {@link #restore}
+   *     and after {@link #done}
+   */
+  public Status probe(Comm comm, int source, int tag) throws MPIException {
+    return JavaMpi.probe(session, comm, source, tag);
+  }
+
+  /**
+   * Receives a message, as {@code comm.recv} does, and is a safe point until it is there, as {@link
+   * #probe}. What is registered doesn't change before: a buffer that is captured here has its old
+   * content.
+   *
+   * @param buffer a direct buffer or an array, as for {@code comm.recv}
+   * @param count its length in elements of {@code type}
+   * @param source rank in {@code comm}, or {@code MPI.ANY_SOURCE}
+   * @param tag or {@code MPI.ANY_TAG}
+   * @throws MisuseException as {@link #probe}
+   */
+  public Status receive(Comm comm, Object buffer, int count, Datatype type, int source, int tag)
+      throws MPIException {
+    return JavaMpi.receive(session, comm, buffer, count, type, source, tag);
   }
 
   /**
@@ -271,7 +308,12 @@ public final class Cairn implements AutoCloseable {
     return session.isEnabled();
   }
 
-  /** The program has come to its end as planned; now {@link #close} ends it in good order. */
+  /**
+   * The program has come to its end as planned, and passes no safe point any more; now {@link
+   * #close} ends it in good order. {@link #run} calls it when the body returns. Where {@code
+   * cairn.safepoints} is {@code free}, call it when the main loop is over, before collectives that
+   * other ranks may have to wait for.
+   */
   public void done() {
     checkOpen();
     done = true;

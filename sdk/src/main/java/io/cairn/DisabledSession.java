@@ -34,6 +34,12 @@ final class DisabledSession extends Session {
   void safePoint() {}
 
   @Override
+  void beginWaiting() {}
+
+  @Override
+  void goOnWaiting() {}
+
+  @Override
   void requestCheckpoint() {}
 
   @Override

@@ -205,6 +205,10 @@ final class EnabledSession extends Session {
                 Duration.ofMinutes(10),
                 Duration.ofMinutes(30),
                 Duration.ofSeconds(10));
+    if (isFree()) {
+      settings = settings.withFreeRanks(options.holdLimit());
+      Shim.hold().announce();
+    }
     EpochCoordinator coordinator =
         new EpochCoordinator(
             fabric, ledger, capture, store, listeners, log, System::nanoTime, settings, origin);
@@ -234,6 +238,25 @@ final class EnabledSession extends Session {
               : "safePoint() after done(); call done() when the main loop is over");
     }
     gate.safePoint();
+  }
+
+  @Override
+  void beginWaiting() {
+    if (!isFree()) {
+      throw new MisuseException(
+          "probe() and receive() of Cairn are safe points that each rank passes as often as it likes, but"
+              + " cairn.safepoints is aligned; set it to free for the whole program, or use those of mpi.Comm");
+    }
+    safePoint();
+  }
+
+  @Override
+  void goOnWaiting() {
+    gate.stay();
+  }
+
+  private boolean isFree() {
+    return options.safePoints() == CairnOptions.SafePoints.FREE;
   }
 
   @Override
@@ -268,6 +291,10 @@ final class EnabledSession extends Session {
   @Override
   void done() {
     gate = null;
+    if (opened != null && isFree()) {
+      // The others may be cut already and wait for this rank: they hear now that it won't be.
+      opened.end();
+    }
   }
 
   @Override
@@ -287,6 +314,7 @@ final class EnabledSession extends Session {
       store.close();
       directory.close();
       fabric.close();
+      Shim.hold().stop();
       Shim.agentEnded();
     } catch (Exception e) {
       throw failed("Cairn could not be closed", e);

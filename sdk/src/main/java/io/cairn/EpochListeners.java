@@ -52,7 +52,8 @@ final class EpochListeners implements EpochEvents {
             report.bytes(),
             report.lateMessages(),
             report.drainedMessages(),
-            report.durableNanos());
+            report.durableNanos(),
+            report.heldNanos());
     tell(listener -> listener.committed(event));
   }
 

@@ -45,14 +45,18 @@ final class EpochLogger implements EpochLog {
           Level.INFO,
           String.format(
               Locale.ROOT,
-              "epoch %d committed at safe point %d: paused %.1f ms, %,d bytes, durable after %.0f ms, %d late messages (%d drained)",
+              "epoch %d committed at safe point %d: paused %.1f ms, %,d bytes, durable after %.0f ms, %d late messages (%d drained)%s",
               report.epoch(),
               report.safePoint(),
               report.pauseNanos() / 1e6,
               report.bytes(),
               report.durableNanos() / 1e6,
               report.lateMessages(),
-              report.drainedMessages()));
+              report.drainedMessages(),
+              report.heldNanos() == 0
+                  ? ""
+                  : String.format(
+                      Locale.ROOT, ", calls held for %.0f ms", report.heldNanos() / 1e6)));
     }
   }
 

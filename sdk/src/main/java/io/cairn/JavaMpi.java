@@ -2,10 +2,16 @@
 package io.cairn;
 
 import io.cairn.api.CairnException;
+import mpi.Comm;
+import mpi.Datatype;
 import mpi.MPI;
 import mpi.MPIException;
+import mpi.Status;
 
-/** The only class that touches {@code mpi.*}: starting and ending MPI on the program's behalf. */
+/**
+ * The only class that touches {@code mpi.*}: starting and ending MPI on the program's behalf, and
+ * waiting for a message where the rank may be captured.
+ */
 final class JavaMpi {
 
   private static final int EXIT_CODE = 1;
@@ -53,6 +59,36 @@ final class JavaMpi {
     } catch (MPIException e) {
       throw new CairnException("MPI_Comm_size failed: " + e.getMessage(), e);
     }
+  }
+
+  /** As {@code comm.probe}, and a safe point for as long as it waits. */
+  static Status probe(Session session, Comm comm, int source, int tag) throws MPIException {
+    if (!session.isEnabled()) {
+      return comm.probe(source, tag);
+    }
+    session.beginWaiting();
+    // Through the shim, which looks into the queue of drained and restored messages first.
+    Status status = comm.iProbe(source, tag);
+    if (status == null) {
+      Patience patience = new Patience();
+      while ((status = comm.iProbe(source, tag)) == null) {
+        session.goOnWaiting();
+        patience.pause();
+      }
+      patience.end();
+    }
+    return status;
+  }
+
+  /** As {@code comm.recv}, and a safe point until the message is there. */
+  static Status receive(
+      Session session, Comm comm, Object buffer, int count, Datatype type, int source, int tag)
+      throws MPIException {
+    if (!session.isEnabled()) {
+      return comm.recv(buffer, count, type, source, tag);
+    }
+    Status found = probe(session, comm, source, tag);
+    return comm.recv(buffer, count, type, found.getSource(), found.getTag());
   }
 
   static void finish() {

@@ -24,6 +24,12 @@ abstract class Session {
 
   abstract void safePoint();
 
+  /** A safe point, in a program whose ranks pass them as often as they like. */
+  abstract void beginWaiting();
+
+  /** The same one, again and again, while the program waits there. */
+  abstract void goOnWaiting();
+
   abstract void requestCheckpoint();
 
   abstract void addListener(CheckpointListener listener);

@@ -22,6 +22,7 @@ import io.cairn.coordinate.Capture;
 import io.cairn.coordinate.CutRefusedException;
 import io.cairn.coordinate.Fabric;
 import io.cairn.coordinate.Group;
+import io.cairn.coordinate.Hold;
 import io.cairn.coordinate.Ledger;
 import io.cairn.coordinate.SealedChannels;
 import io.cairn.coordinate.Store;
@@ -42,6 +43,7 @@ class ArchitectureTest {
           CutRefusedException.class,
           Fabric.class,
           Group.class,
+          Hold.class,
           Ledger.class,
           SealedChannels.class,
           Store.class);
@@ -101,6 +103,8 @@ class ArchitectureTest {
       noClasses()
           .that()
           .doNotHaveFullyQualifiedName("io.cairn.JavaMpi")
+          .and()
+          .doNotHaveFullyQualifiedName("io.cairn.Cairn") // parameters of its receives
           .should()
           .dependOnClassesThat()
           .resideInAPackage("mpi..");

@@ -50,6 +50,16 @@ class CairnTest {
     }
 
     @Override
+    void beginWaiting() {
+      calls.add("beginWaiting");
+    }
+
+    @Override
+    void goOnWaiting() {
+      calls.add("goOnWaiting");
+    }
+
+    @Override
     void requestCheckpoint() {
       calls.add("requestCheckpoint");
     }

@@ -34,6 +34,14 @@ public final class CairnOptions {
     FRESH
   }
 
+  /** How the ranks of a program pass safe points. */
+  public enum SafePoints {
+    /** All ranks the same ones, the same number of times. */
+    ALIGNED,
+    /** Each as often as it likes. */
+    FREE
+  }
+
   /** How much Cairn writes to its log (the system logger {@code io.cairn}). */
   public enum LogLevel {
     /** Warnings and errors only. */
@@ -143,6 +151,11 @@ public final class CairnOptions {
     return get(Option.EVERY);
   }
 
+  /** Whether all ranks pass the same safe points. */
+  public SafePoints safePoints() {
+    return get(Option.SAFE_POINTS);
+  }
+
   /** How many committed epochs are kept. */
   public int keep() {
     return get(Option.KEEP);
@@ -166,6 +179,11 @@ public final class CairnOptions {
   /** How long a rank waits at a proposed safe point for the vote on it. */
   public Duration holdTimeout() {
     return get(Option.HOLD_TIMEOUT);
+  }
+
+  /** How long a call of a free-running rank waits for the other ranks' cuts. */
+  public Duration holdLimit() {
+    return get(Option.HOLD_LIMIT);
   }
 
   /** How long all ranks together may take to reach the agreed safe point; empty for no limit. */
@@ -266,6 +284,11 @@ public final class CairnOptions {
       return put(Option.EVERY, Long.toString(count));
     }
 
+    /** Whether all ranks pass the same safe points. */
+    public Builder safePoints(SafePoints safePoints) {
+      return put(Option.SAFE_POINTS, safePoints.name());
+    }
+
     /** How many committed epochs are kept. */
     public Builder keep(int epochs) {
       return put(Option.KEEP, Integer.toString(epochs));
@@ -289,6 +312,11 @@ public final class CairnOptions {
     /** How long a rank waits at a proposed safe point for the vote on it. */
     public Builder holdTimeout(Duration timeout) {
       return put(Option.HOLD_TIMEOUT, timeout, timeout);
+    }
+
+    /** How long a call of a free-running rank waits for the other ranks' cuts. */
+    public Builder holdLimit(Duration limit) {
+      return put(Option.HOLD_LIMIT, limit, limit);
     }
 
     /** How long all ranks together may take to reach the agreed safe point. */

@@ -47,10 +47,11 @@ public interface CheckpointListener {
   record CapturedEvent(long epoch, long safePoint, long pauseNanos) {}
 
   /**
-   * The same on all ranks.
+   * The same on all ranks, but for the safe point where ranks run free.
    *
    * @param epoch number of the epoch
-   * @param safePoint index of the safe point at which all ranks were captured
+   * @param safePoint index of the safe point at which this rank was captured: of all ranks, unless
+   *     they run free
    * @param pauseNanos longest time that a rank was stopped for it, in nanoseconds
    * @param imageBytes length of its images, over all ranks
    * @param lateMessages messages of the channel state, over all ranks
@@ -58,6 +59,8 @@ public interface CheckpointListener {
    *     received them
    * @param durableNanos longest time between a rank's cut and its image being safely on disk, in
    *     nanoseconds
+   * @param heldNanos longest time that a send or collective of a free-running rank waited for the
+   *     other ranks' cuts, in nanoseconds
    */
   record CommittedEvent(
       long epoch,
@@ -66,7 +69,8 @@ public interface CheckpointListener {
       long imageBytes,
       long lateMessages,
       long drainedMessages,
-      long durableNanos) {}
+      long durableNanos,
+      long heldNanos) {}
 
   /**
    * @param epoch number of the epoch

@@ -64,6 +64,16 @@ final class Option<T> {
           "off",
           "Begin an epoch every so many safe points, besides what `interval` begins.");
 
+  static final Option<CairnOptions.SafePoints> SAFE_POINTS =
+      new Option<>(
+          "safepoints",
+          OptionType.SAFE_POINTS,
+          "aligned",
+          "`aligned`: all ranks pass the same safe points, the same number of times, and are cut at one that their"
+              + " agents agree on; no call of the program waits. `free`: ranks pass safe points as often as they"
+              + " like, as in a task farm; each is cut at its next one, and its sends and collectives wait inside"
+              + " their call until all are. A property of the program: leave it as the program sets it.");
+
   static final Option<Integer> KEEP =
       new Option<>(
           "keep",
@@ -94,6 +104,15 @@ final class Option<T> {
           "30s",
           "A rank that reaches a proposed safe point before the vote on it is known waits there, normally for"
               + " milliseconds. After this long the epoch is abandoned and the computation goes on.");
+
+  static final Option<Duration> HOLD_LIMIT =
+      new Option<>(
+          "hold.limit",
+          OptionType.DURATION,
+          "5s",
+          "With `safepoints=free`: how long a send or collective of a rank that is cut waits for the other ranks'"
+              + " cuts. After this long it goes on and the epoch is abandoned, with the call's name; the next one is"
+              + " tried later and later. Choose more than your longest stretch between two safe points takes.");
 
   static final Option<Optional<Duration>> CUT_TIMEOUT =
       new Option<>(
@@ -142,11 +161,13 @@ final class Option<T> {
           JOB,
           INTERVAL,
           EVERY,
+          SAFE_POINTS,
           KEEP,
           RESTORE,
           STAGING,
           DRAIN_DEADLINE,
           HOLD_TIMEOUT,
+          HOLD_LIMIT,
           CUT_TIMEOUT,
           CHANNEL_LIMIT,
           LOCK_WAIT,

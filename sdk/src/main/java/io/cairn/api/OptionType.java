@@ -70,6 +70,9 @@ record OptionType<T>(String name, String expected, Function<String, T> parser) {
 
   static final OptionType<CairnOptions.Restore> RESTORE = ofEnum(CairnOptions.Restore.class);
 
+  static final OptionType<CairnOptions.SafePoints> SAFE_POINTS =
+      ofEnum(CairnOptions.SafePoints.class);
+
   static final OptionType<CairnOptions.LogLevel> LOG_LEVEL = ofEnum(CairnOptions.LogLevel.class);
 
   static OptionType<Integer> positive(int max) {

@@ -5,8 +5,10 @@ import io.cairn.coordinate.Capture.PendingImage;
 import io.cairn.coordinate.RankCut.State;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -37,8 +39,11 @@ import java.util.concurrent.TimeUnit;
  *               [commit]
  * </pre>
  *
- * A fault in any phase from CUTTING to RECORDING leads to ABANDONING, whose one pulse carries the
- * culprit's text. The invariants are those of docs/protocol.md.
+ * Where ranks run free nothing is proposed: IDLE -> CUTTING [begin], and each rank cuts at its next
+ * safe point.
+ *
+ * <p>A fault in any phase from CUTTING to RECORDING leads to ABANDONING, whose one pulse carries
+ * the culprit's text. The invariants are those of docs/protocol.md.
  *
  * <p>Not thread-safe: one thread calls {@link #advance}. The application's side is {@link #gate}.
  */
@@ -52,6 +57,23 @@ public final class EpochCoordinator {
 
   /** A fault that explains itself. */
   private static final int CAUSE = 2;
+
+  /**
+   * A call was held too long: the program's shape, or bad luck. What it did when it went on may
+   * cross the cut backwards, so this explains an early message or a straddling collective.
+   */
+  private static final int HELD = 3;
+
+  /** A call that waits for longer may keep other ranks' long messages from being received. */
+  private static final long HELD_DRAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
+
+  /** After so many epochs in a row that were abandoned for a held call, that is told. */
+  private static final int HELD_IN_A_ROW = 3;
+
+  /** The first pause after such an epoch, as a multiple of the hold's limit; it doubles. */
+  private static final int HELD_PAUSE = 4;
+
+  private static final int HIGHEST_PAUSE_DOUBLINGS = 10;
 
   /** How long the agents stay at the fast pace for what usually takes no longer. */
   private static final long HURRY_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
@@ -107,6 +129,8 @@ public final class EpochCoordinator {
   private long previousIndex = -1;
   private long pace;
   private int vetoes;
+  private int heldInARow;
+  private final Set<String> heldReasons = new LinkedHashSet<>();
   private final long[] max = new long[Pulse.MAXIMA];
   private final long[] sum = new long[Pulse.SUMS_AND_TEXT];
   private final long[] shortSum = new long[Pulse.SUMS];
@@ -126,6 +150,18 @@ public final class EpochCoordinator {
 
   /** The proposed or pending epoch as this rank knows it; null while idle. */
   private Pending pending;
+
+  /** Frames of an epoch that this rank hasn't begun yet, because its pulse isn't known here. */
+  private final List<Fabric.Message> ahead = new ArrayList<>();
+
+  // A free-running program is left alone for a while after calls were held too long.
+  private long pausedSinceNanos;
+  private long pauseNanos;
+
+  /** In how many completed pulses this rank said that it sends synchronously. */
+  private int announcements;
+
+  private boolean announcing;
 
   /** Whether an abandoned epoch's cut still has the application's thread in it. */
   private boolean leaving;
@@ -155,7 +191,8 @@ public final class EpochCoordinator {
     generation = origin.generation();
     base = origin.epoch();
     lastEpoch = origin.epoch();
-    lastSafePoint = origin.safePoint();
+    // Where ranks run free, theirs differ: the first pulse tells the foremost.
+    lastSafePoint = settings.free() ? -1 : origin.safePoint();
     max[Pulse.INDEX] = origin.safePoint();
     gate =
         new SafePointGate(
@@ -203,6 +240,7 @@ public final class EpochCoordinator {
     if (pulseUnderWay && fabric.testPulse(max, sumOfThisPhase())) {
       pulseUnderWay = false;
       pulses++;
+      announceSynchronous();
       decide();
       work();
     }
@@ -231,6 +269,8 @@ public final class EpochCoordinator {
     mineSum[Pulse.CLOSING] = gate.closing() ? 1 : 0;
     mineSum[Pulse.BALANCE] = framesSent - framesReceived;
     mineSum[Pulse.UNSETTLED] = leaving ? 1 : 0;
+    announcing = settings.free() && ledger.hold().synchronousUsed();
+    mineSum[Pulse.SYNCHRONOUS] = announcing ? 1 : 0;
     if (pending != null) {
       contribute(pending);
     }
@@ -243,6 +283,8 @@ public final class EpochCoordinator {
   private void contribute(Pending p) {
     mineSum[Pulse.VETOES] = p.installed ? 0 : 1;
     mineSum[Pulse.TO_CUT] = p.left ? 0 : 1;
+    mineMax[Pulse.FIRST_TO_CUT] = p.awaited ? size - rank : 0;
+    mineMax[Pulse.HELD_NANOS] = p.heldNanos;
     mineSum[Pulse.COLLECTIVES] = p.collectiveTerm;
     mineSum[Pulse.NOT_DURABLE] = p.durable ? 0 : 1;
     mineSum[Pulse.NOT_RECORDED] = p.recorded ? 0 : 1;
@@ -267,6 +309,15 @@ public final class EpochCoordinator {
   }
 
   private boolean wish() {
+    if (pauseNanos > 0 && clock.nanoTime() - pausedSinceNanos < pauseNanos) {
+      return false;
+    }
+    if (settings.free()
+        && settings.everySafePoints() > 0
+        && lastSafePoint >= 0
+        && max[Pulse.INDEX] - lastSafePoint >= settings.everySafePoints()) {
+      return true;
+    }
     boolean intervalOver =
         rank == 0
             && settings.intervalNanos() > 0
@@ -304,22 +355,30 @@ public final class EpochCoordinator {
   private void receiveFrames() {
     for (Fabric.Message m = fabric.poll(); m != null; m = fabric.poll()) {
       framesReceived++;
-      Frame frame = Frame.of(m.bytes());
-      if (frame.generation() != generation || frame.epoch() <= lastSettled()) {
-        continue; // A stray of an epoch that was abandoned: it counts, that is all.
-      }
-      // C10: a frame is sent after the vote that all ranks took part in, so this rank knows its
-      // epoch.
-      if (pending == null || frame.epoch() != pending.epoch || frame.base() != base) {
-        throw new IllegalStateException(
-            "rank %d got a %s frame of epoch %d, base %d from rank %d in phase %s, base %d"
-                .formatted(
-                    rank, frame.kind(), frame.epoch(), frame.base(), m.source(), phase, base));
-      }
-      switch (frame.kind()) {
-        case MARKER -> pending.markers.add(new Fabric.Message(m.source(), frame.payload()));
-        case COUNTS -> pending.counts.add(m.source(), frame.payload());
-      }
+      receive(m);
+    }
+  }
+
+  private void receive(Fabric.Message m) {
+    Frame frame = Frame.of(m.bytes());
+    if (frame.generation() != generation || frame.epoch() <= lastSettled()) {
+      return; // A stray of an epoch that was abandoned: it counts, that is all.
+    }
+    if (settings.free() && phase == Phase.IDLE && frame.epoch() == lastEpoch + 1) {
+      // The sender knows a pulse already that is still under way here: all ranks begin with it.
+      ahead.add(m);
+      return;
+    }
+    // C10: a frame is sent after the vote that all ranks took part in, so this rank knows its
+    // epoch.
+    if (pending == null || frame.epoch() != pending.epoch || frame.base() != base) {
+      throw new IllegalStateException(
+          "rank %d got a %s frame of epoch %d, base %d from rank %d in phase %s, base %d"
+              .formatted(rank, frame.kind(), frame.epoch(), frame.base(), m.source(), phase, base));
+    }
+    switch (frame.kind()) {
+      case MARKER -> pending.markers.add(new Fabric.Message(m.source(), frame.payload()));
+      case COUNTS -> pending.counts.add(m.source(), frame.payload());
     }
   }
 
@@ -373,6 +432,8 @@ public final class EpochCoordinator {
       takeCut(p, view);
     }
     p.left = p.cut && view.state() == State.LEFT;
+    p.awaited = view.state() == State.AGREED;
+    watchHold(p);
     // C10: before the vote is known here, a marker may be here already, but the ledger is told
     // afterwards.
     for (Fabric.Message marker : p.markers) {
@@ -380,20 +441,30 @@ public final class EpochCoordinator {
     }
     p.markers.clear();
     if (view.closing() && view.state() == State.AGREED) {
-      watchClosing(p);
+      if (settings.free()) {
+        fault(p, CAUSE, Reasons.finishedUncut(rank, gate.index()));
+      } else {
+        watchClosing(p);
+      }
     }
     if (sincePhase() >= settings.cutTimeoutNanos()) {
       if (!p.left) {
         fault(
             p,
             TIMEOUT,
-            Reasons.notCut(
-                rank, p.safePoint, settings.cutTimeoutNanos(), gate.index(), sum[Pulse.TO_CUT]));
+            settings.free()
+                ? Reasons.noSafePoint(rank, settings.cutTimeoutNanos(), sum[Pulse.TO_CUT])
+                : Reasons.notCut(
+                    rank,
+                    p.safePoint,
+                    settings.cutTimeoutNanos(),
+                    gate.index(),
+                    sum[Pulse.TO_CUT]));
       } else if (sum[Pulse.TO_CUT] == 0) {
         fault(p, TIMEOUT, Reasons.markersLost(settings.cutTimeoutNanos(), sum[Pulse.BALANCE]));
       }
     }
-    if (outOfReach(p)) {
+    if (!settings.free() && outOfReach(p)) {
       fault(p, CAUSE, Reasons.outOfReach(p.safePoint, max[Pulse.INDEX], sincePhase()));
     }
     watchLedger(p);
@@ -413,8 +484,40 @@ public final class EpochCoordinator {
         && sincePhase() >= REACH_NANOS;
   }
 
+  /** A free-running rank's calls that wait for the other ranks' cuts. */
+  private void watchHold(Pending p) {
+    if (!settings.free() || !p.cut) {
+      return;
+    }
+    Hold hold = ledger.hold();
+    p.heldNanos = Math.max(p.heldNanos, hold.waitedNanos());
+    String call = hold.overdue();
+    if (call != null) {
+      int first = (int) max[Pulse.FIRST_TO_CUT];
+      fault(
+          p,
+          HELD,
+          first > 0
+              ? Reasons.heldCall(rank, call, settings.holdLimitNanos(), size - first)
+              : Reasons.heldByCapture(rank, call, settings.holdLimitNanos()));
+    } else if (phase == Phase.CUTTING
+        && sum[Pulse.SYNCHRONOUS] == 0
+        && hold.isWaiting()
+        && hold.waitedNanos() >= HELD_DRAIN_NANOS) {
+      hold.drain();
+    }
+  }
+
+  /** The second pulse is completed only when all ranks know the first. */
+  private void announceSynchronous() {
+    if (announcing && announcements < 2 && ++announcements == 2) {
+      ledger.hold().synchronousKnown();
+    }
+  }
+
   private void takeCut(Pending p, SafePointGate.View view) {
     p.cut = true;
+    p.safePoint = view.safePoint();
     p.image = view.image();
     p.takenAtNanos = view.takenAtNanos();
     p.pauseNanos = view.pauseNanos();
@@ -440,6 +543,7 @@ public final class EpochCoordinator {
   }
 
   private void workSealing(Pending p) {
+    watchHold(p);
     watchLedger(p);
     watchImage(p);
     if (p.fault != null) {
@@ -477,6 +581,7 @@ public final class EpochCoordinator {
   }
 
   private void workReporting(Pending p) {
+    watchHold(p);
     if (sincePhase() >= settings.reportTimeoutNanos()) {
       fault(p, TIMEOUT, Reasons.countsSlow(p.safePoint, settings.reportTimeoutNanos()));
     }
@@ -563,7 +668,16 @@ public final class EpochCoordinator {
       }
       return;
     }
+    if (lastSafePoint < 0) {
+      lastSafePoint = max[Pulse.INDEX];
+    }
     if (sum[Pulse.UNSETTLED] > 0) {
+      return;
+    }
+    if (settings.free()) {
+      if (max[Pulse.WISH] > 0) {
+        begin();
+      }
       return;
     }
     long nearest = max[Pulse.INDEX] + margin();
@@ -591,6 +705,17 @@ public final class EpochCoordinator {
     enter(Phase.PROPOSED);
   }
 
+  /** Free-running ranks: all cut, each at its own next safe point. */
+  private void begin() {
+    pending = new Pending(lastEpoch + 1, 0, max[Pulse.INDEX]);
+    pending.installed = true;
+    settleWishes(max[Pulse.INDEX]);
+    gate.begin(pending.epoch, settings.holdLimitNanos());
+    enter(Phase.CUTTING);
+    ahead.forEach(this::receive);
+    ahead.clear();
+  }
+
   private void decideVote() {
     if (sum[Pulse.VETOES] == 0) {
       agree();
@@ -600,17 +725,22 @@ public final class EpochCoordinator {
   }
 
   private void agree() {
-    lastEpoch = pending.epoch;
     vetoes = 0;
+    settleWishes(pending.safePoint);
+    gate.agree();
+    enter(Phase.CUTTING);
+  }
+
+  /** The epoch's number is used up, and the wishes for it are granted. */
+  private void settleWishes(long safePoint) {
+    lastEpoch = pending.epoch;
     pending.safePointBefore = lastSafePoint;
-    lastSafePoint = pending.safePoint;
+    lastSafePoint = safePoint;
     pending.startBeforeNanos = lastStartNanos;
     pending.grantedBefore = requestsGranted;
     lastStartNanos = clock.nanoTime();
     requestsGranted = gate.requests() + operatorRequests;
     pending.drainedBefore = ledger.statistics().drained();
-    gate.agree();
-    enter(Phase.CUTTING);
   }
 
   private void withdraw() {
@@ -623,6 +753,9 @@ public final class EpochCoordinator {
   private void decidePending() {
     switch (phase) {
       case CUTTING -> {
+        if (sum[Pulse.TO_CUT] == 0) {
+          endHold();
+        }
         if (sum[Pulse.TO_CUT] == 0 && sum[Pulse.BALANCE] == 0) {
           if (sum[Pulse.COLLECTIVES] == 0) {
             closeMarkers();
@@ -648,6 +781,13 @@ public final class EpochCoordinator {
         }
       }
       case IDLE, PROPOSED, ABANDONING, CLOSED -> throw new AssertionError(phase);
+    }
+  }
+
+  /** All ranks are cut, or the epoch is given up on all of them. */
+  private void endHold() {
+    if (settings.free()) {
+      ledger.hold().end();
     }
   }
 
@@ -693,24 +833,31 @@ public final class EpochCoordinator {
     ledger.commit();
     store.commit(p.epoch);
     base = p.epoch;
+    heldInARow = 0;
+    heldReasons.clear();
     gate.complete();
     end(settled(p, true, ""));
   }
 
   private void beginAbandoning() {
     pending.culprit = Pulse.culpritRank(max[Pulse.CULPRIT], size);
+    pending.culpritSeverity = Pulse.culpritSeverity(max[Pulse.CULPRIT], size);
+    endHold();
     enter(Phase.ABANDONING);
   }
 
   private void abandon(String reason) {
     Pending p = pending;
-    if (sum[Pulse.TO_CUT] == size && max[Pulse.INDEX] < p.safePoint) {
-      // Nobody got there: the wish for it stands.
+    boolean held = p.culpritSeverity == HELD;
+    if (held || (!settings.free() && sum[Pulse.TO_CUT] == size && max[Pulse.INDEX] < p.safePoint)) {
+      // Nobody got there, or it is to be tried again: the wish for it stands.
       lastStartNanos = p.startBeforeNanos;
       requestsGranted = p.grantedBefore;
       lastSafePoint = p.safePointBefore;
     }
     SafePointGate.View view = gate.retract();
+    // From here on the application's thread begins no hold for this epoch.
+    endHold();
     ledger.abandon();
     leaving = view.state() == State.UNDER_WAY;
     // Else the application's thread will hand it over when it leaves the cut: see workLeaving.
@@ -719,6 +866,27 @@ public final class EpochCoordinator {
     }
     store.abandon(p.epoch);
     end(settled(p, false, reason));
+    if (held) {
+      pauseAfterHold(reason);
+    }
+  }
+
+  /** A program whose shape forbids the cut is not to be slowed down for ever. */
+  private void pauseAfterHold(String reason) {
+    heldInARow++;
+    heldReasons.add(reason);
+    int doublings = Math.min(HIGHEST_PAUSE_DOUBLINGS, heldInARow - 1);
+    pauseNanos = (long) ((double) HELD_PAUSE * (1L << doublings) * settings.holdLimitNanos());
+    pausedSinceNanos = clock.nanoTime();
+    boolean telling =
+        heldInARow % HELD_IN_A_ROW == 0 && Integer.bitCount(heldInARow / HELD_IN_A_ROW) == 1;
+    if (telling) {
+      if (rank == 0) {
+        log.warning(
+            Reasons.heldRepeatedly(heldInARow, String.join("; ", heldReasons), pauseNanos), null);
+      }
+      heldReasons.clear();
+    }
   }
 
   private void end(EpochReport report) {
@@ -739,11 +907,12 @@ public final class EpochCoordinator {
         sum[Pulse.DRAINED_MESSAGES],
         sum[Pulse.BYTES],
         max[Pulse.DURABLE_NANOS],
+        max[Pulse.HELD_NANOS],
         p.cut ? clock.nanoTime() - p.takenAtNanos : 0);
   }
 
   private void close() {
-    if (max[Pulse.INDEX] != -max[Pulse.MINUS_INDEX] && rank == 0) {
+    if (!settings.free() && max[Pulse.INDEX] != -max[Pulse.MINUS_INDEX] && rank == 0) {
       log.warning(Reasons.misaligned(-max[Pulse.MINUS_INDEX], max[Pulse.INDEX]), null);
     }
     enter(Phase.CLOSED);
@@ -787,7 +956,9 @@ public final class EpochCoordinator {
   /** An epoch from its proposal to its end, as this rank knows it. */
   private static final class Pending {
     final long epoch;
-    final long safePoint;
+
+    /** Where ranks run free this rank's own, zero until it is cut. */
+    long safePoint;
 
     /** Index of the foremost rank when it was proposed. */
     final long proposedAt;
@@ -798,6 +969,10 @@ public final class EpochCoordinator {
     boolean installed;
     boolean cut;
     boolean left;
+
+    /** Whether the application's thread hasn't come to its safe point. */
+    boolean awaited = true;
+
     boolean sealed;
     boolean durable;
     boolean recorded;
@@ -812,6 +987,7 @@ public final class EpochCoordinator {
 
     long takenAtNanos;
     long pauseNanos;
+    long heldNanos;
     long sealedAtNanos;
     long durableNanos;
     long collectiveTerm;
@@ -827,6 +1003,8 @@ public final class EpochCoordinator {
 
     /** Who gives the reason, once it is known that there is one. */
     int culprit = -1;
+
+    int culpritSeverity;
 
     Pending(long epoch, long safePoint, long proposedAt) {
       this.epoch = epoch;

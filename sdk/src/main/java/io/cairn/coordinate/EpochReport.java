@@ -6,7 +6,8 @@ package io.cairn.coordinate;
  * complete for a committed epoch, and zero where an abandoned one didn't get that far.
  *
  * @param epoch its number
- * @param safePoint index of the safe point at which all ranks cut
+ * @param safePoint index of the safe point at which all ranks cut; where ranks run free, this
+ *     rank's own, zero if it did not cut
  * @param committed whether it is committed; else it is abandoned
  * @param reason why it was abandoned; empty if it was committed
  * @param pauseNanos longest time that a rank was stopped for it
@@ -14,6 +15,7 @@ package io.cairn.coordinate;
  * @param drainedMessages messages that the agents took off the network for it, over all ranks
  * @param bytes length of its images, over all ranks
  * @param durableNanos longest time between a rank's cut and its image being synced
+ * @param heldNanos longest time that a call of a free-running rank waited for the other ranks' cuts
  * @param settledNanos time between this rank's cut and the end of the epoch, zero if it did not cut
  */
 public record EpochReport(
@@ -26,4 +28,5 @@ public record EpochReport(
     long drainedMessages,
     long bytes,
     long durableNanos,
+    long heldNanos,
     long settledNanos) {}

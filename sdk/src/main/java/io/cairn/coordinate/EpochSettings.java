@@ -19,6 +19,8 @@ import java.time.Duration;
  * @param sealTimeoutNanos how long an epoch waits for late messages
  * @param writeTimeoutNanos how long an epoch waits for an image or a record to be synced
  * @param reportTimeoutNanos how long the search for a straddling collective's culprit may take
+ * @param free whether each rank cuts at its own next safe point, rather than all at an agreed one
+ * @param holdLimitNanos how long a call of a free-running rank waits for the other ranks' cuts
  */
 public record EpochSettings(
     long intervalNanos,
@@ -32,7 +34,9 @@ public record EpochSettings(
     long drainDelayNanos,
     long sealTimeoutNanos,
     long writeTimeoutNanos,
-    long reportTimeoutNanos) {
+    long reportTimeoutNanos,
+    boolean free,
+    long holdLimitNanos) {
 
   public EpochSettings {
     notNegative("intervalNanos", intervalNanos);
@@ -47,6 +51,7 @@ public record EpochSettings(
     notNegative("sealTimeoutNanos", sealTimeoutNanos);
     notNegative("writeTimeoutNanos", writeTimeoutNanos);
     notNegative("reportTimeoutNanos", reportTimeoutNanos);
+    notNegative("holdLimitNanos", holdLimitNanos);
   }
 
   /**
@@ -65,7 +70,9 @@ public record EpochSettings(
         Duration.ofMillis(500).toNanos(),
         Duration.ofMinutes(10).toNanos(),
         Duration.ofMinutes(30).toNanos(),
-        Duration.ofSeconds(10).toNanos());
+        Duration.ofSeconds(10).toNanos(),
+        false,
+        0);
   }
 
   /** The same, with a checkpoint at every {@code interval}; {@link Duration#ZERO} for none. */
@@ -82,7 +89,9 @@ public record EpochSettings(
         drainDelayNanos,
         sealTimeoutNanos,
         writeTimeoutNanos,
-        reportTimeoutNanos);
+        reportTimeoutNanos,
+        free,
+        holdLimitNanos);
   }
 
   /** The same, with a checkpoint every {@code safePoints} safe points; 0 for none. */
@@ -99,7 +108,9 @@ public record EpochSettings(
         drainDelayNanos,
         sealTimeoutNanos,
         writeTimeoutNanos,
-        reportTimeoutNanos);
+        reportTimeoutNanos,
+        free,
+        holdLimitNanos);
   }
 
   /** The same, with other limits on what an epoch waits for. */
@@ -117,7 +128,9 @@ public record EpochSettings(
         drainDelayNanos,
         seal.toNanos(),
         write.toNanos(),
-        report.toNanos());
+        report.toNanos(),
+        free,
+        holdLimitNanos);
   }
 
   /** The same, leaving late messages to the application for {@code delay}. */
@@ -134,7 +147,31 @@ public record EpochSettings(
         delay.toNanos(),
         sealTimeoutNanos,
         writeTimeoutNanos,
-        reportTimeoutNanos);
+        reportTimeoutNanos,
+        free,
+        holdLimitNanos);
+  }
+
+  /**
+   * The same, for ranks that reach safe points different numbers of times: each cuts at its next
+   * one, and its sends and collectives wait for the other ranks' cuts, for {@code limit} at most.
+   */
+  public EpochSettings withFreeRanks(Duration limit) {
+    return new EpochSettings(
+        intervalNanos,
+        everySafePoints,
+        idlePaceNanos,
+        fastPaceNanos,
+        waitPaceNanos,
+        requestPollNanos,
+        cutTimeoutNanos,
+        holdTimeoutNanos,
+        drainDelayNanos,
+        sealTimeoutNanos,
+        writeTimeoutNanos,
+        reportTimeoutNanos,
+        true,
+        limit.toNanos());
   }
 
   private static void notNegative(String name, long value) {

@@ -48,6 +48,9 @@ public interface Ledger {
    */
   void drain();
 
+  /** What makes calls wait while this rank is cut and others are not. */
+  Hold hold();
+
   /** What makes the pending epoch impossible (an early message, a full memory limit), or null. */
   String fault();
 

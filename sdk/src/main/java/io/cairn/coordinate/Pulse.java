@@ -22,7 +22,12 @@ final class Pulse {
 
   static final int PAUSE_NANOS = 4;
   static final int DURABLE_NANOS = 5;
-  static final int MAXIMA = 6;
+
+  /** The ranks' number minus the lowest rank that hasn't come to its cut; zero if all have. */
+  static final int FIRST_TO_CUT = 6;
+
+  static final int HELD_NANOS = 7;
+  static final int MAXIMA = 8;
 
   // Sums. Each is zero when nothing stands in the way.
   /** Ranks that pass no safe point any more. */
@@ -58,10 +63,13 @@ final class Pulse {
   /** Ranks whose application's thread is still in the cut of an abandoned epoch. */
   static final int UNSETTLED = 10;
 
-  static final int LATE_MESSAGES = 11;
-  static final int DRAINED_MESSAGES = 12;
-  static final int BYTES = 13;
-  static final int SUMS = 14;
+  /** Ranks that send synchronously; counted where ranks run free. */
+  static final int SYNCHRONOUS = 11;
+
+  static final int LATE_MESSAGES = 12;
+  static final int DRAINED_MESSAGES = 13;
+  static final int BYTES = 14;
+  static final int SUMS = 15;
 
   /** Offset of the culprit's text in the sums. */
   static final int TEXT = SUMS;
@@ -73,6 +81,10 @@ final class Pulse {
   /** The highest key wins: first the more telling fault, then the lowest rank. Zero is nobody's. */
   static long culpritKey(int severity, int rank, int size) {
     return (long) severity * (size + 1L) + (size - rank);
+  }
+
+  static int culpritSeverity(long key, int size) {
+    return (int) (key / (size + 1L));
   }
 
   static int culpritRank(long key, int size) {

@@ -22,7 +22,7 @@ final class RankCut {
   enum State {
     /** Installed; whether all ranks could is not known yet. */
     PROPOSED,
-    /** All ranks will cut here; this one hasn't reached it. */
+    /** All ranks will cut, here or, free-running, at their next; this one hasn't reached it. */
     AGREED,
     /** The application's thread is in its callbacks and capture. */
     UNDER_WAY,
@@ -30,10 +30,19 @@ final class RankCut {
     LEFT
   }
 
-  final long epoch;
-  final long safePoint;
+  static final long NEXT = Long.MIN_VALUE;
 
-  State state = State.PROPOSED;
+  final long epoch;
+
+  /** Whether this rank cuts at its next safe point, whichever that is. */
+  final boolean free;
+
+  final long holdLimitNanos;
+
+  /** For a free rank {@link #NEXT} until it is known. */
+  long safePoint;
+
+  State state;
 
   /** Whether the application's thread waits here, and since when. */
   boolean held;
@@ -56,9 +65,26 @@ final class RankCut {
   /** What went wrong on the application's thread, or null. */
   String fault;
 
+  /** A proposed cut. */
   RankCut(long epoch, long safePoint) {
     this.epoch = epoch;
     this.safePoint = safePoint;
+    free = false;
+    holdLimitNanos = 0;
+    state = State.PROPOSED;
+  }
+
+  private RankCut(long epoch, long safePoint, long holdLimitNanos) {
+    this.epoch = epoch;
+    this.safePoint = safePoint;
+    this.holdLimitNanos = holdLimitNanos;
+    free = true;
+    state = State.AGREED;
+  }
+
+  /** A cut at the next safe point. */
+  static RankCut atNext(long epoch, long holdLimitNanos) {
+    return new RankCut(epoch, NEXT, holdLimitNanos);
   }
 
   /** Whether the application's thread still has to come here. */

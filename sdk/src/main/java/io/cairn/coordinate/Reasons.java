@@ -47,6 +47,35 @@ final class Reasons {
         .formatted(index, safePoint);
   }
 
+  static String heldCall(int rank, String call, long limitNanos, int awaited) {
+    return ("rank %d was held in %s for %s (cairn.hold.limit), because rank %d came to no safe"
+            + " point meanwhile")
+        .formatted(rank, call, seconds(limitNanos), awaited);
+  }
+
+  static String heldByCapture(int rank, String call, long limitNanos) {
+    return ("rank %d was held in %s for %s (cairn.hold.limit), because another rank had not finished"
+            + " its cut; if copying its state takes that long, raise the limit, or cairn.staging")
+        .formatted(rank, call, seconds(limitNanos));
+  }
+
+  static String heldRepeatedly(int times, String reasons, long retryNanos) {
+    return ("%d epochs in a row were abandoned because a call was held too long: %s. If it only waits for"
+            + " long work, raise cairn.hold.limit. If the rank without a safe point waits for that"
+            + " very call, it will never do: have it wait in cairn.probe or cairn.receive, or pass"
+            + " safe points while it waits. The next epoch is tried in %s")
+        .formatted(times, reasons, seconds(retryNanos));
+  }
+
+  static String noSafePoint(int rank, long timeoutNanos, long ranks) {
+    return "rank %d came to no safe point within %s (%d ranks were awaited)"
+        .formatted(rank, seconds(timeoutNanos), ranks);
+  }
+
+  static String finishedUncut(int rank, long index) {
+    return "rank %d finished before it came to another safe point, after %d".formatted(rank, index);
+  }
+
   static String lateMessages(int rank, long missing, long timeoutNanos) {
     return "rank %d has not received %d late messages after %s, and they can't be taken off the network (synchronous sends?)"
         .formatted(rank, missing, seconds(timeoutNanos));

@@ -98,6 +98,21 @@ public final class SafePointGate {
   }
 
   /**
+   * The application waits at the safe point that it has passed last, for a message say, and may be
+   * captured here as well. Doesn't count. Returns as {@link #safePoint} does.
+   */
+  public void stay() {
+    if (due()) {
+      attend();
+    }
+  }
+
+  /** As {@link #pass}, the other way round and without counting. Application's thread. */
+  boolean due() {
+    return (long) ATTENTION.getVolatile(this) <= index;
+  }
+
+  /**
    * Asks for a checkpoint. One that is being agreed on counts; a pending one doesn't. Any thread,
    * returns at once.
    */
@@ -108,6 +123,14 @@ public final class SafePointGate {
   /** How many safe points the application has passed. Any thread. */
   public long index() {
     return (long) INDEX.getVolatile(this);
+  }
+
+  /**
+   * The application passes no safe point any more; first half of {@link #close}, which may come
+   * much later. Returns at once.
+   */
+  public void end() {
+    beginClose();
   }
 
   /**
@@ -159,6 +182,9 @@ public final class SafePointGate {
       if (due == null || !due.awaited() || index < due.safePoint) {
         return true;
       }
+      if (due.free) {
+        due.safePoint = index;
+      }
       // C9: no rank runs past an agreed safe point.
       assert index == due.safePoint
           : "at safe point " + index + ", past the agreed " + due.safePoint;
@@ -200,7 +226,11 @@ public final class SafePointGate {
         due.image = image;
         // Under the lock, so that an epoch given up meanwhile is never cut in the ledger
         // afterwards.
-        if (!due.abandoned) {
+        if (!due.abandoned && broken == null) {
+          if (due.free) {
+            // First: what is sent after the cut must wait.
+            ledger.hold().begin(due.holdLimitNanos);
+          }
           due.markers = ledger.cut(due.epoch, due.safePoint);
           due.takenAtNanos = clock.nanoTime();
           due.pauseNanos = due.takenAtNanos - begin;
@@ -224,6 +254,9 @@ public final class SafePointGate {
       throw e;
     } finally {
       synchronized (lock) {
+        if (due.free && !due.taken) {
+          ledger.hold().end();
+        }
         due.fault = fault;
         due.state = State.LEFT;
         inCallback = false;
@@ -362,6 +395,15 @@ public final class SafePointGate {
     }
   }
 
+  /** Each rank cuts at its next safe point, without a proposal. */
+  void begin(long epoch, long holdLimitNanos) {
+    synchronized (lock) {
+      assert cut == null : "epoch " + cut.epoch + " is proposed or pending";
+      cut = RankCut.atNext(epoch, holdLimitNanos);
+      refresh();
+    }
+  }
+
   /**
    * The vote failed: a rank that is held goes on without a cut. Does nothing if this rank had not
    * installed it.
@@ -391,7 +433,15 @@ public final class SafePointGate {
       return c == null
           ? null
           : new View(
-              c.state, c.taken, c.markers, c.image, c.fault, c.takenAtNanos, c.pauseNanos, closing);
+              c.state,
+              c.safePoint,
+              c.taken,
+              c.markers,
+              c.image,
+              c.fault,
+              c.takenAtNanos,
+              c.pauseNanos,
+              closing);
     }
   }
 
@@ -452,6 +502,7 @@ public final class SafePointGate {
       if (broken == null) {
         broken = cause;
       }
+      ledger.hold().stop();
       refresh();
       lock.notifyAll();
     }
@@ -465,6 +516,7 @@ public final class SafePointGate {
   /** The rank's cut as the agent sees it at one moment. */
   record View(
       State state,
+      long safePoint,
       boolean taken,
       List<Ledger.OutgoingMarker> markers,
       Capture.PendingImage image,

@@ -2,6 +2,7 @@
 package io.cairn.natives;
 
 import io.cairn.coordinate.CutRefusedException;
+import io.cairn.coordinate.Hold;
 import io.cairn.coordinate.Ledger;
 import io.cairn.coordinate.SealedChannels;
 import java.nio.ByteBuffer;
@@ -77,6 +78,11 @@ public class NativeLedger implements Ledger, AutoCloseable {
   @Override
   public void drain() {
     Shim.drain(handle);
+  }
+
+  @Override
+  public Hold hold() {
+    return Shim.hold();
   }
 
   @Override

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.natives;
 
+import io.cairn.coordinate.Hold;
+
 /** The MPI shim of this process. */
 public final class Shim {
+
+  private static final NativeHold HOLD = new NativeHold();
 
   private Shim() {}
 
@@ -22,6 +26,11 @@ public final class Shim {
   /** The ledger that the shim keeps. Valid after MPI was initialised. */
   public static NativeLedger ledger(long stateLimitBytes) {
     return new NativeLedger(ledgerHandle(stateLimitBytes), false);
+  }
+
+  /** What makes this process's calls wait between its cut and the others'. */
+  public static Hold hold() {
+    return HOLD;
   }
 
   /** Ends all ranks of the job. Doesn't return. */

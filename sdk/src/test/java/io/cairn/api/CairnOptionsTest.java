@@ -71,6 +71,22 @@ class CairnOptionsTest {
     assertEquals(CairnOptions.LogLevel.VERBOSE, options.log());
   }
 
+  @Test
+  void shouldTellWhetherRanksRunFreeAndForHowLongTheirCallsAreHeld() {
+    assertEquals(CairnOptions.SafePoints.ALIGNED, CairnOptions.defaults().safePoints());
+    CairnOptions program =
+        CairnOptions.builder()
+            .safePoints(CairnOptions.SafePoints.FREE)
+            .holdLimit(Duration.ofMinutes(3))
+            .build();
+    assertEquals(CairnOptions.SafePoints.FREE, program.safePoints());
+    assertEquals(Duration.ofMinutes(3), program.holdLimit());
+    CairnOptions operator =
+        program.resolved(Map.of("cairn.safepoints", "aligned"), Map.of("CAIRN_HOLD_LIMIT", "90s"));
+    assertEquals(CairnOptions.SafePoints.ALIGNED, operator.safePoints());
+    assertEquals(Duration.ofSeconds(90), operator.holdLimit());
+  }
+
   @ParameterizedTest
   @CsvSource({
     "cairn.kep, cairn.keep",

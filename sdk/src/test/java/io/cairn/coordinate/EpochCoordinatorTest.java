@@ -48,6 +48,7 @@ class EpochCoordinatorTest {
     final Stubs.Notes notes = new Stubs.Notes();
     final EpochCoordinator coordinator;
     final SafePointGate gate;
+    final Stubs.NotedHold calls;
 
     boolean holdFrames;
     boolean holdPulses;
@@ -65,6 +66,7 @@ class EpochCoordinatorTest {
     Progress record = Progress.DONE;
     boolean operatorRequest;
     boolean ended;
+    Runnable whileCapturing = () -> {};
 
     final class Image extends Stubs.InstantImage {
       @Override
@@ -186,10 +188,12 @@ class EpochCoordinatorTest {
           new EpochCoordinator(
               fabric, ledger, this, store, this, notes, () -> now, settings, origin);
       gate = coordinator.gate();
+      calls = (Stubs.NotedHold) ledger.hold();
     }
 
     @Override
     public PendingImage capture(long epoch, long safePoint) {
+      whileCapturing.run();
       images.add(new Image());
       return images.get(images.size() - 1);
     }
@@ -818,5 +822,271 @@ class EpochCoordinatorTest {
     ranks.get(1).record = Capture.Progress.DONE;
     closeAll();
     assertTrue(ranks.get(0).settled().committed());
+  }
+
+  // ---- ranks that run free
+
+  private static final Duration HOLD_LIMIT = Duration.ofMillis(20);
+
+  private void freeWorld(int size) {
+    world(size, SETTINGS.withFreeRanks(HOLD_LIMIT), Origin.fresh(1));
+  }
+
+  /** Asks for an epoch and waits until the ranks are to be cut at their next safe points. */
+  private void beginFree() {
+    request();
+    until("the epoch", () -> ranks.stream().allMatch(r -> r.gate.view() != null));
+  }
+
+  @Test
+  void shouldCutFreeRanksEachAtItsNextSafePoint() {
+    freeWorld(3);
+    int[] passed = {2, 0, 7};
+    for (Rank r : ranks) {
+      for (int i = 0; i < passed[r.number]; i++) {
+        assertTrue(r.safePoint());
+      }
+    }
+    ticks(10);
+    beginFree();
+    for (Rank r : ranks) {
+      assertTrue(r.safePoint(), "held at a safe point");
+      assertTrue(r.safePoint(), "cut twice");
+      ticks(5);
+    }
+    EpochReport report = settle(1);
+    assertTrue(report.committed(), report::reason);
+    for (Rank r : ranks) {
+      assertEquals(List.of(passed[r.number] + 1L), r.cuts);
+      assertEquals(passed[r.number] + 1L, r.settled().safePoint());
+    }
+    assertEquals(0, ranks.get(0).notes.warnings.size());
+  }
+
+  @Test
+  void shouldCutAFreeRankThatStaysWhereItIs() {
+    freeWorld(2);
+    ranks.get(0).safePoint();
+    ranks.get(1).safePoint();
+    beginFree();
+    ranks.forEach(r -> r.gate.stay());
+    assertTrue(settle(1).committed());
+    assertEquals(List.of(1L), ranks.get(0).cuts);
+    assertEquals(1, ranks.get(0).gate.index());
+  }
+
+  @Test
+  void shouldHoldTheCallsOfAFreeRankUntilAllAreCut() {
+    freeWorld(3);
+    beginFree();
+    assertFalse(ranks.get(0).calls.held, "held before its cut");
+    ranks.get(0).safePoint();
+    ranks.get(2).safePoint();
+    ticks(100);
+    assertTrue(ranks.get(0).calls.held && ranks.get(2).calls.held);
+    assertFalse(ranks.get(1).calls.held);
+    ranks.get(1).image = Capture.Progress.RUNNING;
+    ranks.get(1).safePoint();
+    until("the end of the hold", () -> ranks.stream().noneMatch(r -> r.calls.held));
+    assertEquals(0, ranks.get(0).notes.settled.size(), "held until the end of the epoch");
+    ranks.get(1).image = Capture.Progress.DONE;
+    assertTrue(settle(1).committed());
+  }
+
+  @Test
+  void shouldNameTheCallThatWasHeldTooLongAndTryAgainLaterAndLater() {
+    freeWorld(2);
+    long[] pauses = new long[4];
+    long ended = now;
+    for (int i = 0; i < pauses.length; i++) {
+      if (i == 0) {
+        request(); // stands until an epoch is committed
+      }
+      until("the epoch", () -> ranks.stream().allMatch(r -> r.gate.view() != null));
+      pauses[i] = now - ended;
+      ranks.get(0).safePoint();
+      ticks(20);
+      ranks.get(0).calls.overdue = "a send to rank 1 (MPI_COMM_WORLD, tag 7)";
+      assertFalse(settle(i + 1).committed());
+      ended = now;
+      assertFalse(ranks.get(0).calls.held);
+      assertEquals(
+          "rank 0 was held in a send to rank 1 (MPI_COMM_WORLD, tag 7) for 0.02 s"
+              + " (cairn.hold.limit), because rank 1 came to no safe point meanwhile",
+          ranks.get(0).settled().reason());
+      assertEquals(i < 2 ? 0 : 1, ranks.get(0).notes.warnings.size());
+    }
+    for (int i = 1; i < pauses.length; i++) {
+      long least = (HOLD_LIMIT.toNanos() * 4) << (i - 1);
+      assertTrue(
+          pauses[i] >= least && pauses[i] < least + 10 * MILLI,
+          "pause %d was %d ns, expected %d".formatted(i, pauses[i], least));
+    }
+    String warning = ranks.get(0).notes.warnings.peek();
+    assertTrue(
+        warning.startsWith("3 epochs in a row")
+            && warning.contains("a send to rank 1 (MPI_COMM_WORLD, tag 7)")
+            && warning.contains("cairn.probe"),
+        warning);
+    assertEquals(0, ranks.get(1).notes.warnings.size());
+    until("the next epoch", () -> ranks.stream().allMatch(r -> r.gate.view() != null));
+    ranks.forEach(Rank::safePoint);
+    assertTrue(settle(pauses.length + 1).committed());
+  }
+
+  @Test
+  void shouldTellARankThatCopiesForLongFromOneThatCameToNoSafePoint() {
+    freeWorld(2);
+    beginFree();
+    ranks.get(0).safePoint();
+    ranks.get(1).whileCapturing =
+        () -> {
+          ticks(20);
+          ranks.get(0).calls.overdue = "MPI_Barrier on MPI_COMM_WORLD";
+          settle(1);
+        };
+    ranks.get(1).safePoint();
+    assertEquals(
+        "rank 0 was held in MPI_Barrier on MPI_COMM_WORLD for 0.02 s (cairn.hold.limit), because"
+            + " another rank had not finished its cut; if copying its state takes that long, raise"
+            + " the limit, or cairn.staging",
+        ranks.get(0).settled().reason());
+    assertFalse(ranks.get(1).calls.held, "held for an epoch that was given up");
+  }
+
+  @Test
+  void shouldBlameTheCallThatWasHeldTooLongForAStraddlingCollective() {
+    freeWorld(2);
+    ranks.get(0).collectiveTerm = 5;
+    ranks.get(0).counts = List.of(count(4, "MPI_Reduce"));
+    ranks.get(1).counts = List.of(count(5, "MPI_Bcast"));
+    beginFree();
+    ranks.forEach(Rank::safePoint);
+    until("the end of the hold", () -> ranks.stream().noneMatch(r -> r.calls.held));
+    ranks.get(1).calls.overdue = "MPI_Bcast on MPI_COMM_WORLD";
+    String reason = settle(1).reason();
+    assertTrue(reason.startsWith("rank 1 was held in MPI_Bcast on MPI_COMM_WORLD"), reason);
+  }
+
+  @Test
+  void shouldBlameTheCallThatWasHeldTooLongForAnEarlyMessage() {
+    freeWorld(2);
+    ranks.forEach(r -> r.missing = 1);
+    beginFree();
+    ranks.forEach(Rank::safePoint);
+    until("the end of the hold", () -> ranks.stream().noneMatch(r -> r.calls.held));
+    ranks.get(0).ledgerFault = "early message: rank 0 received";
+    ranks.get(1).calls.overdue = "a send to rank 0 (MPI_COMM_WORLD, tag 7)";
+    String reason = settle(1).reason();
+    assertTrue(reason.startsWith("rank 1 was held in a send to rank 0"), reason);
+  }
+
+  @Test
+  void shouldDrainForAFreeRankThatIsHeldUnlessSomebodySendsSynchronously() {
+    freeWorld(2);
+    beginFree();
+    ranks.get(0).safePoint();
+    ranks.get(0).calls.waiting = true;
+    ranks.get(0).calls.waitedNanos = MILLI;
+    ticks(20);
+    assertEquals(0, ranks.get(0).calls.drained, "drained at once");
+    ranks.get(0).calls.waitedNanos = 10 * MILLI;
+    ticks(20);
+    assertTrue(ranks.get(0).calls.drained > 0);
+    ranks.get(1).calls.synchronous = true;
+    until("the announcement", () -> ranks.get(1).calls.known);
+    int drained = ranks.get(0).calls.drained;
+    ticks(20);
+    assertEquals(drained, ranks.get(0).calls.drained);
+    ranks.get(1).safePoint();
+    assertTrue(settle(1).committed());
+    assertEquals(10 * MILLI, ranks.get(1).settled().heldNanos());
+  }
+
+  @Test
+  void shouldTellASynchronousSenderOnlyWhenAllAgentsKnow() {
+    freeWorld(2);
+    ticks(10);
+    ranks.get(0).holdPulses = true;
+    ranks.get(1).calls.synchronous = true;
+    ticks(500);
+    assertFalse(ranks.get(1).calls.known, "rank 0 has not heard of it");
+    ranks.get(0).holdPulses = false;
+    until("the announcement", () -> ranks.get(1).calls.known);
+  }
+
+  @Test
+  void shouldKeepTheMarkerOfAnEpochThatThisRankHasNotHeardOf() {
+    freeWorld(2);
+    ranks.get(0).peers = List.of(1);
+    ticks(10);
+    request();
+    ranks.get(1).holdPulses = true;
+    until("the epoch", () -> ranks.get(0).gate.view() != null);
+    ranks.get(0).safePoint();
+    ticks(50);
+    assertEquals(List.of(), ranks.get(1).accepted);
+    ranks.get(1).holdPulses = false;
+    until("the epoch", () -> ranks.get(1).gate.view() != null);
+    ranks.get(1).safePoint();
+    assertTrue(settle(1).committed());
+    assertEquals(List.of("0 in 1"), ranks.get(1).accepted);
+  }
+
+  @Test
+  void shouldNameTheFreeRankThatFinishedBeforeItsCut() {
+    freeWorld(3);
+    beginFree();
+    ranks.get(0).safePoint();
+    ranks.get(1).gate.end();
+    assertEquals(
+        "rank 1 finished before it came to another safe point, after 0", settle(1).reason());
+    assertFalse(ranks.get(0).calls.held);
+    ranks.get(0).gate.end();
+    ranks.get(2).gate.end();
+    closeAll();
+    assertEquals(0, ranks.get(0).notes.warnings.size(), "free ranks need not be aligned");
+  }
+
+  @Test
+  void shouldNotHoldAfterARefusedCut() {
+    freeWorld(2);
+    ranks.get(1).refusal = "a window of MPI_Win_create is open";
+    beginFree();
+    ranks.forEach(Rank::safePoint);
+    assertFalse(ranks.get(1).calls.held);
+    assertFalse(settle(1).committed());
+    assertFalse(ranks.get(0).calls.held);
+    ranks.get(1).refusal = null;
+    beginFree();
+    ranks.forEach(Rank::safePoint);
+    assertTrue(settle(2).committed());
+  }
+
+  @Test
+  void shouldLetHeldCallsGoWhenTheAgentFails() {
+    freeWorld(2);
+    beginFree();
+    ranks.get(0).safePoint();
+    assertTrue(ranks.get(0).calls.held);
+    ranks.get(0).gate.fail(new IllegalStateException("agent bug"));
+    assertFalse(ranks.get(0).calls.held);
+  }
+
+  @Test
+  void shouldCheckpointFreeRanksEveryFewSafePointsOfTheForemost() {
+    world(2, SETTINGS.withFreeRanks(HOLD_LIMIT).withEverySafePoints(5), new Origin(2, 3, 100));
+    ticks(200);
+    for (int i = 0; i < 4; i++) {
+      ranks.get(1).safePoint();
+    }
+    ticks(200);
+    assertEquals(null, ranks.get(0).gate.view());
+    ranks.get(1).safePoint();
+    until("the epoch", () -> ranks.stream().allMatch(r -> r.gate.view() != null));
+    ranks.forEach(Rank::safePoint);
+    assertTrue(settle(1).committed());
+    ticks(500);
+    assertEquals(1, ranks.get(0).notes.settled.size(), "one more without a reason");
   }
 }

@@ -13,6 +13,11 @@ public final class GateSteps {
     return gate.pass();
   }
 
+  /** Whether the slow path is due where the application waits at its last safe point. */
+  public static boolean due(SafePointGate gate) {
+    return gate.due();
+  }
+
   /** The slow path: false while the application is held. */
   public static boolean tryAttend(SafePointGate gate) {
     return gate.tryAttend();

@@ -88,6 +88,7 @@ final class Stubs {
   /** A rank that sends and receives nothing. */
   static class QuietLedger implements Ledger {
     final List<Long> cutAt = new ArrayList<>();
+    final NotedHold hold = new NotedHold();
     String refusal;
     volatile String fault;
 
@@ -113,6 +114,11 @@ final class Stubs {
 
     @Override
     public void drain() {}
+
+    @Override
+    public Hold hold() {
+      return hold;
+    }
 
     @Override
     public String fault() {
@@ -148,6 +154,71 @@ final class Stubs {
     @Override
     public Statistics statistics() {
       return new Statistics(0, 0, 0, 0);
+    }
+  }
+
+  /** A hold in which nothing waits, unless a test says so. */
+  static final class NotedHold implements Hold {
+    volatile boolean held;
+    volatile boolean waiting;
+    volatile boolean synchronous;
+    volatile String overdue;
+    volatile long waitedNanos;
+    int begun;
+    int drained;
+    volatile boolean known;
+    volatile boolean stopped;
+
+    @Override
+    public void begin(long limitNanos) {
+      held = true;
+      overdue = null;
+      begun++;
+    }
+
+    @Override
+    public void end() {
+      held = false;
+      waiting = false;
+    }
+
+    @Override
+    public String overdue() {
+      return overdue;
+    }
+
+    @Override
+    public boolean isWaiting() {
+      return waiting;
+    }
+
+    @Override
+    public long waitedNanos() {
+      return waitedNanos;
+    }
+
+    @Override
+    public void drain() {
+      drained++;
+    }
+
+    @Override
+    public void announce() {}
+
+    @Override
+    public boolean synchronousUsed() {
+      return synchronous;
+    }
+
+    @Override
+    public void synchronousKnown() {
+      known = true;
+    }
+
+    @Override
+    public void stop() {
+      held = false;
+      stopped = true;
     }
   }
 

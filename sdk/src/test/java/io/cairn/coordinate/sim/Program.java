@@ -84,6 +84,9 @@ record Program(
     /** Waits until a probe tells of the message that this receive, which comes next, must get. */
     record Probe(int receive) implements Op {}
 
+    /** A safe point for as long as it waits for a message that this receive would get. */
+    record SafeWait(int receive) implements Op {}
+
     record Cancel(int receive) implements Op {}
 
     record Collective(int communicator) implements Op {}

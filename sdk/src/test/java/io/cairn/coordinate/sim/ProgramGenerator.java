@@ -34,7 +34,9 @@ final class ProgramGenerator {
     /** One rank calls a collective on the other side of a safe point. */
     STRADDLING(2),
     /** One rank passes a safe point more or fewer than the others. */
-    MISALIGNED(3);
+    MISALIGNED(3),
+    /** Ranks pass safe points wherever they like, and wait where they may be cut. */
+    FREE(1_000_003);
 
     /** Keeps the kinds' seeds apart. */
     final int salt;
@@ -59,6 +61,10 @@ final class ProgramGenerator {
   private final List<List<List<Placed>>> placed = new ArrayList<>();
   private final double synchronousShare;
 
+  // Of a free-running program.
+  private final double safePointShare;
+  private final double safeWaitShare;
+
   private ProgramGenerator(Dice dice, Kind kind, int size) {
     this.dice = dice;
     this.kind = kind;
@@ -66,6 +72,8 @@ final class ProgramGenerator {
     steps = size > 16 ? dice.between(3, 6) : dice.between(6, 18);
     halves = 2 * steps + 2;
     synchronousShare = kind != Kind.EARLY && dice.chance(0.3) ? 0.2 : 0;
+    safePointShare = kind == Kind.FREE && dice.chance(0.7) ? dice.share() * 0.4 : 0;
+    safeWaitShare = kind == Kind.FREE ? (dice.chance(0.7) ? 1 : dice.share()) : 0;
     for (int rank = 0; rank < size; rank++) {
       List<List<Placed>> mine = new ArrayList<>();
       for (int half = 0; half < halves; half++) {
@@ -98,11 +106,14 @@ final class ProgramGenerator {
       stream(communicators.get(0), 0, size - 1);
     }
     boolean barriers = kind != Kind.EARLY && dice.chance(0.35);
+    boolean anybody = barriers;
+    // Free-running ranks need none: no message can be early.
+    barriers &= kind != Kind.FREE;
     if (kind != Kind.EARLY) {
       for (int i = dice.below(3); i > 0; i--) {
         gather(communicators.get(dice.below(communicators.size() - 1)));
       }
-      if (barriers) {
+      if (anybody) {
         int first = dice.below(size);
         for (int i = dice.between(1, 2); i > 0; i--) {
           free(communicators.get(communicators.size() - 1), (first + i) % size);
@@ -212,7 +223,7 @@ final class ProgramGenerator {
     }
     int laziness = dice.below(7);
     int eagerness = dice.below(5);
-    double blocking = dice.share();
+    double blocking = kind == Kind.FREE ? 1 - dice.share() * 0.2 : dice.share();
     int posted = 0;
     double postedKey = 0;
     for (int i = 0; i < wantedTags.length; i++) {
@@ -330,7 +341,7 @@ final class ProgramGenerator {
 
   /**
    * Anybody sends to one rank, which receives whatever comes. There is a barrier before each safe
-   * point.
+   * point, unless ranks run free.
    */
   private void free(Communicator communicator, int destination) {
     double share = dice.share() * 0.5;
@@ -385,6 +396,9 @@ final class ProgramGenerator {
       ops.add(new ArrayList<>());
     }
     double collectives = kind == Kind.EARLY ? 0 : dice.share() * 0.4;
+    if (kind == Kind.FREE) {
+      collectives *= dice.chance(0.6) ? 0 : 0.2;
+    }
     int odd = dice.below(size);
     int moved = kind == Kind.STRADDLING ? dice.below(steps) : -1;
     double requests = dice.chance(0.5) ? 0.05 : 0;
@@ -412,7 +426,12 @@ final class ProgramGenerator {
             mine.add(new Op.Collective(c.index()));
           }
         }
-        if (beforeSafePoint) {
+        if (kind == Kind.FREE) {
+          while (dice.chance(safePointShare)) {
+            int begin = mine.size() - now.size() - calls.size();
+            mine.add(dice.between(Math.max(0, begin), mine.size()), new Op.SafePoint());
+          }
+        } else if (beforeSafePoint) {
           boolean straddles = half / 2 == moved && rank == odd;
           mine.add(straddles ? mine.size() - 1 : mine.size(), new Op.SafePoint());
         }
@@ -422,9 +441,25 @@ final class ProgramGenerator {
       misalign(ops.get(odd));
     }
     for (List<Op> mine : ops) {
-      addProbes(mine);
+      if (kind == Kind.FREE) {
+        addSafeWaits(mine);
+      } else {
+        addProbes(mine);
+      }
     }
     return new Program(size, communicators, messages, receives, groups, ops);
+  }
+
+  /** A blocking receive waits where its rank may be cut. */
+  private void addSafeWaits(List<Op> mine) {
+    for (int i = 0; i + 1 < mine.size(); i++) {
+      if (mine.get(i) instanceof Op.Post post
+          && mine.get(i + 1) instanceof Op.Await await
+          && await.receive() == post.receive()
+          && dice.chance(safeWaitShare)) {
+        mine.add(i++, new Op.SafeWait(post.receive()));
+      }
+    }
   }
 
   private void misalign(List<Op> mine) {

@@ -2,6 +2,7 @@
 package io.cairn.coordinate.sim;
 
 import io.cairn.coordinate.CutRefusedException;
+import io.cairn.coordinate.Hold;
 import io.cairn.natives.NativeLedger;
 import java.util.List;
 
@@ -15,6 +16,20 @@ final class SimLedger extends NativeLedger {
     super(rank, stateLimitBytes);
     this.world = world;
     this.rank = rank;
+  }
+
+  @Override
+  public Hold hold() {
+    return world.rank(rank).hold;
+  }
+
+  /** What has arrived, from whom- and for whomsoever. */
+  void drainHeld() {
+    for (SimNetwork.Packet p : world.network.drainAll(rank)) {
+      Program.Message m = p.message;
+      drained(m.communicator().id(), m.source(), m.tag(), m.payload());
+      world.counts.drainedWhileHeld++;
+    }
   }
 
   @Override

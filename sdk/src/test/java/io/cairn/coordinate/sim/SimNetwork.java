@@ -178,6 +178,18 @@ final class SimNetwork {
     return null;
   }
 
+  /** Takes all that has arrived and that nobody has asked for. */
+  List<Packet> drainAll(int rank) {
+    List<Packet> all = List.copyOf(unexpected.get(rank));
+    for (Packet p : all) {
+      if (p.message.synchronous()) {
+        throw world.failure("C8: " + p.message + " was drained, which completes it early");
+      }
+    }
+    unexpected.get(rank).clear();
+    return all;
+  }
+
   /** The application has it. C7: a message is delivered exactly once. */
   void received(Packet p) {
     if (p.receivedTick != Long.MAX_VALUE) {

@@ -49,6 +49,7 @@ final class SimRank implements Capture, EpochEvents, EpochLog, Store {
 
   final int rank;
   final SimLedger ledger;
+  final SimHold hold;
   private final SimWorld world;
   private final List<Op> ops;
   private final EpochCoordinator coordinator;
@@ -65,6 +66,7 @@ final class SimRank implements Capture, EpochEvents, EpochLog, Store {
   private Mode mode = Mode.RUNNING;
   private boolean scheduled;
   private boolean capturing;
+  private boolean inSafeWait;
   private boolean inCollective;
   private Posted awaited;
   private Message probed;
@@ -79,6 +81,7 @@ final class SimRank implements Capture, EpochEvents, EpochLog, Store {
     this.world = world;
     this.rank = rank;
     ops = world.program.ops().get(rank);
+    hold = new SimHold(world, this);
     ledger = new SimLedger(world, rank, world.faults.stateLimitBytes());
     for (Communicator c : world.program.communicators()) {
       if (c.has(rank)) {
@@ -106,6 +109,9 @@ final class SimRank implements Capture, EpochEvents, EpochLog, Store {
         new EpochCoordinator(
             world.fabric.of(rank), ledger, this, this, this, this, clock, settings, origin);
     gate = coordinator.gate();
+    if (settings.free()) {
+      hold.announce();
+    }
   }
 
   void start() {
@@ -156,7 +162,9 @@ final class SimRank implements Capture, EpochEvents, EpochLog, Store {
       long pause = world.dice.chance(world.agentStalls) ? world.dice.delay(5_000_000) : 0;
       world.after((long) (nanos * (0.5 + world.dice.share())) + pause, this::agentStep);
     }
-    if (mode == Mode.AT_SAFE_POINT || (mode == Mode.CLOSING && nanos == EpochCoordinator.CLOSED)) {
+    if (inSafeWait
+        || mode == Mode.AT_SAFE_POINT
+        || (mode == Mode.CLOSING && nanos == EpochCoordinator.CLOSED)) {
       wake();
     }
   }
@@ -234,8 +242,7 @@ final class SimRank implements Capture, EpochEvents, EpochLog, Store {
   /** Takes a step, or waits to be woken. */
   private boolean done(Op op) {
     if (op instanceof Op.Send send) {
-      send(world.program.messages().get(send.message()));
-      return true;
+      return send(world.program.messages().get(send.message()));
     } else if (op instanceof Op.AwaitSend await) {
       return !openSends.contains(await.message());
     } else if (op instanceof Op.Post post) {
@@ -245,6 +252,8 @@ final class SimRank implements Capture, EpochEvents, EpochLog, Store {
       return receive(await.receive());
     } else if (op instanceof Op.Probe probe) {
       return probe(world.program.receives().get(probe.receive()));
+    } else if (op instanceof Op.SafeWait wait) {
+      return safeWait(world.program.receives().get(wait.receive()));
     } else if (op instanceof Op.Cancel cancel) {
       Posted r = posted.remove(cancel.receive());
       world.network.cancel(r);
@@ -259,13 +268,34 @@ final class SimRank implements Capture, EpochEvents, EpochLog, Store {
     throw new AssertionError(op);
   }
 
-  private void send(Message m) {
+  private boolean send(Message m) {
+    if (hold.waits("a send to rank " + m.destination())
+        || (m.synchronous() && hold.waitsForAnnouncement())) {
+      return false;
+    }
     ledger.sent(m.communicator().id(), m.destination(), m.tag());
     if (m.synchronous()) {
       ledger.synchronous(m.communicator().id(), m.destination(), m.tag(), 1);
       openSends.add(m.id());
     }
     world.network.send(m);
+    return true;
+  }
+
+  /** The gate's side of a waiting receive: counted once, captured any number of times. */
+  private boolean safeWait(Program.Receive receive) {
+    boolean due = inSafeWait ? GateSteps.due(gate) : !GateSteps.pass(gate);
+    inSafeWait = true;
+    if (due && !GateSteps.tryAttend(gate)) {
+      throw world.failure("a free-running rank is held at a safe point");
+    }
+    Communicator c = receive.communicator();
+    if (ledger.probe(c.id(), receive.source(), receive.tag()) == null
+        && world.network.probe(rank, new Posted(receive)) == null) {
+      return false;
+    }
+    inSafeWait = false;
+    return true;
   }
 
   /** A synchronous send has been matched. */
@@ -349,6 +379,9 @@ final class SimRank implements Capture, EpochEvents, EpochLog, Store {
 
   private boolean collective(Communicator c) {
     if (!inCollective) {
+      if (hold.waits("MPI_Allreduce on " + c.name())) {
+        return false;
+      }
       inCollective = true;
       ledger.collective(c.id());
       long count = collectives[c.index()]++;
@@ -374,10 +407,10 @@ final class SimRank implements Capture, EpochEvents, EpochLog, Store {
       throw new IllegalStateException("a callback threw");
     }
     Truth truth = world.truth(epoch);
-    truth.safePoint = safePoint;
+    truth.safePoints[rank] = safePoint;
     truth.states[rank] =
         new Saved(
-            next + 1,
+            inSafeWait ? next : next + 1,
             new TreeMap<>(got),
             List.copyOf(posted.keySet()),
             Set.copyOf(openSends),
@@ -467,10 +500,13 @@ final class SimRank implements Capture, EpochEvents, EpochLog, Store {
 
   @Override
   public void warning(String text, Throwable cause) {
-    if (cause != null || !text.contains("different numbers of safe points")) {
+    if (cause == null && text.contains("different numbers of safe points")) {
+      world.counts.misalignedWarnings++;
+    } else if (cause == null && text.contains("because a call was held too long")) {
+      world.counts.heldWarnings++;
+    } else {
       throw world.failure("warning: " + text + " " + cause);
     }
-    world.counts.misalignedWarnings++;
   }
 
   // ---- store

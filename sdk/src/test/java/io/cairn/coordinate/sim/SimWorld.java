@@ -57,6 +57,10 @@ final class SimWorld implements AutoCloseable {
     long straddling;
     long finishedEarly;
     long misalignedWarnings;
+    long heldCalls;
+    long heldTooLong;
+    long heldWarnings;
+    long drainedWhileHeld;
     long injected;
     long events;
 
@@ -64,7 +68,8 @@ final class SimWorld implements AutoCloseable {
     public String toString() {
       return ("%d worlds, %d events, %d epochs committed, %d abandoned (%d by injected faults), %d"
               + " crashes, %d restores; messages: %d late, %d drained, %d peeked, %d replayed; held"
-              + " %d times; detected: %d early, %d straddling, %d finished early")
+              + " %d times; detected: %d early, %d straddling, %d finished early; calls: %d held,"
+              + " %d of them too long, %d messages drained meanwhile")
           .formatted(
               worlds,
               events,
@@ -80,7 +85,10 @@ final class SimWorld implements AutoCloseable {
               held,
               early,
               straddling,
-              finishedEarly);
+              finishedEarly,
+              heldCalls,
+              heldTooLong,
+              drainedWhileHeld);
     }
   }
 
@@ -143,10 +151,6 @@ final class SimWorld implements AutoCloseable {
     operatorRequests = dice.chance(0.2) ? 0.3 : 0;
     ranksPerStore = dice.between(1, 4);
     EpochSettings settings = settings();
-    Origin origin =
-        from == null
-            ? Origin.fresh(generation)
-            : new Origin(generation, from.epoch, from.safePoint);
     if (from != null) {
       counts.restores++;
       for (int rank = 0; rank < program.size(); rank++) {
@@ -154,6 +158,10 @@ final class SimWorld implements AutoCloseable {
       }
     }
     for (int rank = 0; rank < program.size(); rank++) {
+      Origin origin =
+          from == null
+              ? Origin.fresh(generation)
+              : new Origin(generation, from.epoch, from.safePoints[rank]);
       ranks.add(new SimRank(this, rank, origin, from, settings));
     }
     counts.worlds++;
@@ -163,9 +171,16 @@ final class SimWorld implements AutoCloseable {
     long[] drainDelays = {0, 100_000, 500_000, 20_000_000};
     long every = dice.chance(0.7) ? dice.between(1, 4) : 0;
     long interval = every == 0 || dice.chance(0.2) ? 500_000L * dice.between(1, 10) : 0;
-    return new EpochSettings(interval, every, 300_000, 30_000, 100_000, 1_000_000, 0, 0, 0, 0, 0, 0)
-        .withTimeouts(LIMIT, LIMIT, LIMIT, LIMIT, LIMIT)
-        .withDrainDelay(Duration.ofNanos(drainDelays[dice.below(drainDelays.length)]));
+    EpochSettings settings =
+        new EpochSettings(
+                interval, every, 300_000, 30_000, 100_000, 1_000_000, 0, 0, 0, 0, 0, 0, false, 0)
+            .withTimeouts(LIMIT, LIMIT, LIMIT, LIMIT, LIMIT)
+            .withDrainDelay(Duration.ofNanos(drainDelays[dice.below(drainDelays.length)]));
+    if (kind != ProgramGenerator.Kind.FREE) {
+      return settings;
+    }
+    int[] holdMillis = {1, 8, 30};
+    return settings.withFreeRanks(Duration.ofMillis(holdMillis[dice.below(holdMillis.length)]));
   }
 
   // ---- time
@@ -349,7 +364,16 @@ final class SimWorld implements AutoCloseable {
       return;
     }
     boolean byName = false;
-    if (reason.contains("early message")) {
+    if (kind == ProgramGenerator.Kind.FREE) {
+      // Nothing can be early or straddle: what is sent after a cut waits for the others'.
+      if (reason.contains(" was held in ")) {
+        counts.heldTooLong++;
+        byName = reason.contains("a send to rank ") || reason.contains("MPI_Allreduce on ");
+      } else if (reason.contains("finished before it came to another safe point")) {
+        counts.finishedEarly++;
+        byName = true;
+      }
+    } else if (reason.contains("early message")) {
       counts.early++;
       byName =
           truth.early().stream()

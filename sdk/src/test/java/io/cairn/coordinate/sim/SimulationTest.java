@@ -41,7 +41,8 @@ class SimulationTest {
             : dice.chance(0.3) ? dice.between(5, 16) : dice.between(2, 4);
     Program program = ProgramGenerator.generate(dice, kind, size);
     SimFaults faults = withFaults ? SimFaults.some(dice, size) : SimFaults.NONE;
-    int length = program.ops().stream().mapToInt(o -> o.size()).sum();
+    // A free-running program of one round may have nothing to do at all.
+    int length = Math.max(1, program.ops().stream().mapToInt(o -> o.size()).sum());
     int crashes = dice.below(4);
     Truth from = null;
     for (int launch = 1; ; launch++) {
@@ -88,6 +89,27 @@ class SimulationTest {
     SimWorld.Counts counts = run(Kind.VALID, 150, true);
     above("committed epoch", counts.commits);
     above("restore", counts.restores);
+    above("abandoned epoch", counts.injected);
+  }
+
+  @Test
+  void shouldCutFreeRunningRanksWithoutEarlyMessagesOrHangs() {
+    SimWorld.Counts counts = run(Kind.FREE, 400, false);
+    assertAll(
+        () -> above("committed epoch", counts.commits),
+        () -> above("late message", counts.late),
+        () -> above("replayed message", counts.replayed),
+        () -> above("restore", counts.restores),
+        () -> above("call that was held", counts.heldCalls),
+        () -> above("call that was held too long", counts.heldTooLong),
+        () -> above("warning of repeated holds", counts.heldWarnings),
+        () -> above("message drained for a rank that was held", counts.drainedWhileHeld));
+  }
+
+  @Test
+  void shouldCutFreeRunningRanksInSpiteOfFailuresOfCaptureAndDisk() {
+    SimWorld.Counts counts = run(Kind.FREE, 100, true);
+    above("committed epoch", counts.commits);
     above("abandoned epoch", counts.injected);
   }
 

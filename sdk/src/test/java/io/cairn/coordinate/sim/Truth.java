@@ -23,7 +23,7 @@ final class Truth {
   final byte[][] channelStates;
   final boolean[] durable;
   final boolean[] recorded;
-  long safePoint;
+  final long[] safePoints;
   Boolean committed;
   String reason;
 
@@ -33,6 +33,7 @@ final class Truth {
     cutTicks = new long[size];
     collectives = new long[size][];
     states = new SimRank.Saved[size];
+    safePoints = new long[size];
     channelStates = new byte[size][];
     durable = new boolean[size];
     recorded = new boolean[size];
