@@ -31,10 +31,10 @@ public final class Demo {
   private static final String USAGE =
       """
       usage: ./cairn demo [options]
-        --sample NAME   heat2d, cg or pipeline (heat2d)
+        --sample NAME   heat2d, cg, pipeline or taskfarm (heat2d)
         --ranks N       processes of the job (4)
-        --size N        edge of the grid; for pipeline, doubles in a message (512)
-        --steps N       steps of the computation (1500)
+        --size N        edge of the grid; for pipeline and taskfarm, doubles in a message (512)
+        --steps N       steps of the computation, for taskfarm tasks (1500)
         --kills N       how often a random rank is killed at a random moment (1)
         --interval MS   time between two epochs, in milliseconds (1000)
         --seed N        of rank and moment (random; it is printed)
@@ -95,7 +95,13 @@ public final class Demo {
         program = Pipeline.class;
         problem = List.of("--doubles", size, "--steps", count);
       }
-      default -> throw arguments.wrong("--sample " + sample + ": expected heat2d, cg or pipeline");
+      case "taskfarm" -> {
+        program = TaskFarm.class;
+        problem = List.of("--doubles", size, "--tasks", count);
+      }
+      default ->
+          throw arguments.wrong(
+              "--sample " + sample + ": expected heat2d, cg, pipeline or taskfarm");
     }
   }
 
@@ -144,7 +150,9 @@ public final class Demo {
     say(
         "2. Now with Cairn, a checkpoint (\"epoch\") every %d ms while it computes on. All ranks",
         intervalMillis);
-    say("   are saved at the same safe point, with the messages in flight between them.");
+    say(
+        "   are saved at %s safe point, with the messages in flight between them.",
+        program == TaskFarm.class ? "their next" : "the same");
     String answer = null;
     for (int launch = 1; answer == null; launch++) {
       Optional<Epoch> before = newestOnDisk();
@@ -260,7 +268,11 @@ public final class Demo {
     }
     restored.add((int) number(values, "rank"));
     if (restored.size() == ranks) {
-      say("   All %d ranks go on from it, at safe point %d.", ranks, number(values, "safepoint"));
+      String where =
+          program == TaskFarm.class
+              ? "each at its own safe point"
+              : "at safe point " + number(values, "safepoint");
+      say("   All %d ranks go on from it, %s.", ranks, where);
     }
   }
 

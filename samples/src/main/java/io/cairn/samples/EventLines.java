@@ -39,7 +39,7 @@ public final class EventLines implements CheckpointListener {
   @Override
   public void committed(CommittedEvent event) {
     print(
-        "committed rank=%d epoch=%d safepoint=%d pauseMicros=%d bytes=%d late=%d drained=%d durableMicros=%d"
+        "committed rank=%d epoch=%d safepoint=%d pauseMicros=%d bytes=%d late=%d drained=%d durableMicros=%d heldMicros=%d"
             .formatted(
                 rank,
                 event.epoch(),
@@ -48,7 +48,8 @@ public final class EventLines implements CheckpointListener {
                 event.imageBytes(),
                 event.lateMessages(),
                 event.drainedMessages(),
-                TimeUnit.NANOSECONDS.toMicros(event.durableNanos())));
+                TimeUnit.NANOSECONDS.toMicros(event.durableNanos()),
+                TimeUnit.NANOSECONDS.toMicros(event.heldNanos())));
   }
 
   @Override
