@@ -46,8 +46,13 @@ class KillsIT {
             arguments(Sample.CG, 7, 1),
             arguments(Sample.PIPELINE, 2, 1),
             arguments(Sample.PIPELINE, 4, 0),
-            arguments(Sample.PIPELINE, 7, 2))
+            arguments(Sample.PIPELINE, 7, 2),
+            arguments(Sample.TASKFARM, 2, 2),
+            arguments(Sample.TASKFARM, 4, 1),
+            arguments(Sample.TASKFARM, 7, 0))
         // One round is for a second JDK, to which the number of ranks is nothing new.
+        // Its waits are no others with more ranks: they are for a long run.
+        .filter(job -> KILLS > 8 || job.get()[0] != Sample.TASKFARM || job.get()[1].equals(4))
         .filter(job -> KILLS > 1 || !job.get()[1].equals(MANY_RANKS));
   }
 
@@ -105,7 +110,7 @@ class KillsIT {
           "%s on %d ranks: %d kills, %d launches, %d late messages captured, %d restored%n%s",
           sample, ranks, kills, launches, lateMessages, queuedMessages, log);
       assertTrue(kills >= wanted, () -> kills + " of " + wanted + " kills");
-      if (sample == Sample.PIPELINE) {
+      if (sample == Sample.PIPELINE || sample == Sample.TASKFARM) {
         // It has messages in flight at each cut: else capture and replay were not tested.
         assertTrue(lateMessages > 0, "no late message was captured");
         assertTrue(queuedMessages > 0, "no message was restored");

@@ -4,12 +4,14 @@ package io.cairn.systemtests;
 import io.cairn.samples.ConjugateGradient;
 import io.cairn.samples.Heat2d;
 import io.cairn.samples.Pipeline;
+import io.cairn.samples.TaskFarm;
 
 /** The samples, in sizes that last for some twenty epochs and little longer. */
 enum Sample {
   HEAT2D(Heat2d.class, "--nx 512 --ny 384 --steps 240"),
   CG(ConjugateGradient.class, "--poisson 160 --iterations 240 --tolerance 1e-30"),
-  PIPELINE(Pipeline.class, "--steps 240 --doubles 512");
+  PIPELINE(Pipeline.class, "--steps 240 --doubles 512"),
+  TASKFARM(TaskFarm.class, "--tasks 240 --doubles 1024");
 
   /** Safe points from one epoch to the next. */
   static final int EVERY = 10;

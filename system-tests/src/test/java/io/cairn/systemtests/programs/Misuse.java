@@ -2,6 +2,8 @@
 package io.cairn.systemtests.programs;
 
 import io.cairn.Cairn;
+import io.cairn.api.CairnOptions;
+import io.cairn.api.CairnOptions.SafePoints;
 import io.cairn.api.MisuseException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -22,7 +24,9 @@ public final class Misuse {
       case "attach-without-load" -> attachWithoutLoad(args);
       case "mpi-first" -> mpiFirst(args);
       case "close-without-done" -> closeWithoutDone(args);
+      case "mixed-safe-points" -> mixedSafePoints(args);
       case "registrations" -> registrations(args);
+      case "waiting-receives" -> waitingReceives(args);
       case "touch-first" -> touchFirst(args);
       default -> throw new IllegalArgumentException(args[0]);
     }
@@ -50,6 +54,23 @@ public final class Misuse {
   private static void touchFirst(String[] args) throws Exception {
     Class.forName("mpi.MPI");
     refused("touch-first", () -> Cairn.open(args));
+  }
+
+  /** Rank 1 runs free, the others don't. */
+  private static void mixedSafePoints(String[] args) {
+    boolean free = System.getenv("OMPI_COMM_WORLD_RANK").equals("1");
+    CairnOptions options =
+        CairnOptions.builder().safePoints(free ? SafePoints.FREE : SafePoints.ALIGNED).build();
+    Cairn.run(args, options, cairn -> Cairn.load());
+  }
+
+  private static void waitingReceives(String[] args) throws MPIException {
+    try (Cairn cairn = Cairn.open(args)) {
+      refused("probe", () -> cairn.probe(MPI.COMM_WORLD, MPI.ANY_SOURCE, MPI.ANY_TAG));
+      cairn.restore();
+      refused("receive", () -> cairn.receive(MPI.COMM_WORLD, new byte[1], 1, MPI.BYTE, 0, 1));
+      cairn.done();
+    }
   }
 
   private static void closeWithoutDone(String[] args) throws MPIException {
