@@ -50,7 +50,7 @@ class FreeRunningIT {
     return bench
         .job(4, Uneven.class)
         .property("cairn.every", 15)
-        .property("cairn.hold.limit", "400ms")
+        .property("cairn.hold.limit", "150ms")
         .property("cairn.drain.deadline", "1ms");
   }
 
