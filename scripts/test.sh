@@ -7,7 +7,7 @@ test_usage() {
 usage: ./cairn test [options]
 
   --quick        C++ and Java unit tests only, on the build JDK only
-  --long         360 kills in the system tests instead of 64
+  --long         400 kills in the system tests instead of 80
   --only NAME    only tests with this name: a Java test class (also with * and #method), or part of
                  a C++ test's name
   --seed N       repeats the random choices of a run of the system tests; each run prints its seed

@@ -51,8 +51,6 @@ class KillsIT {
             arguments(Sample.TASKFARM, 4, 1),
             arguments(Sample.TASKFARM, 7, 0))
         // One round is for a second JDK, to which the number of ranks is nothing new.
-        // Three times the same in what is special about it: the rest is for a long run.
-        .filter(job -> KILLS > 8 || job.get()[0] != Sample.TASKFARM || job.get()[1].equals(4))
         .filter(job -> KILLS > 1 || !job.get()[1].equals(MANY_RANKS));
   }
 
@@ -61,8 +59,7 @@ class KillsIT {
   void shouldComeBackFromTheLastCommittedEpochWithTheSameAnswer(
       Sample sample, int ranks, int share) {
     SplittableRandom random = Seed.random(sample + " " + ranks);
-    boolean many = ranks < MANY_RANKS && sample != Sample.TASKFARM;
-    int kills = many ? KILLS : Math.max(1, KILLS / 2);
+    int kills = ranks < MANY_RANKS ? KILLS : Math.max(1, KILLS / 2);
     List<Kill> plan = new ArrayList<>();
     if (kills == 1) {
       // After a commit: else nothing would be restored.
