@@ -20,14 +20,15 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(300)
 class AgentTest {
 
+  /** With limits so long that no busy machine decides a test. */
   private static final EpochSettings BRISK =
       EpochSettings.onRequest()
           .withTimeouts(
-              Duration.ofSeconds(20),
-              Duration.ofSeconds(20),
-              Duration.ofSeconds(20),
-              Duration.ofSeconds(20),
-              Duration.ofSeconds(20));
+              Duration.ofMinutes(10),
+              Duration.ofMinutes(10),
+              Duration.ofMinutes(10),
+              Duration.ofMinutes(10),
+              Duration.ofMinutes(10));
 
   /** One rank of a world in this process. */
   private static final class Rank {
@@ -127,6 +128,9 @@ class AgentTest {
               }
             });
     List<Long> committed = committedCuts(ranks.get(0));
+    assertEquals(
+        List.of(),
+        ranks.get(0).notes.settled.stream().filter(report -> !report.committed()).toList());
     assertEquals(20, committed.size());
     for (Rank rank : ranks) {
       assertEquals(committed, committedCuts(rank));
