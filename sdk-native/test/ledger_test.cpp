@@ -402,11 +402,94 @@ TEST(Ledger, shouldForgetSettledChannels) {
 
 TEST(Ledger, shouldFailWhenACommunicatorIsFreedOverUnreceivedMessages) {
   Pair p;
-  p.receiver.communicator(11, "communicator 1 of ranks 0,1", 2, 1, 0);
+  for (Ledger* ledger : {&p.sender, &p.receiver}) {
+    ledger->communicator(11, "communicator 1 of ranks 0,1", 2, ledger == &p.receiver, 0);
+  }
+  p.sender.sent(11, 1, 1);
+  p.cutBoth(1);
+  p.exchange(1);
   p.receiver.drained(11, 0, 1, bytes("left"));
   p.receiver.communicatorFreed(11);
   EXPECT_NE(std::string::npos, p.receiver.fault().find("communicator 1 of ranks 0,1")) << p.receiver.fault();
   EXPECT_TRUE(p.receiver.queueEmpty());
+  p.sender.abandon();
+  p.receiver.abandon();
+  // It is gone, and later epochs don't look for it.
+  p.cutBoth(2);
+  p.exchange(2);
+  EXPECT_TRUE(p.sealBoth().empty());
+}
+
+TEST(Ledger, shouldNameACommunicatorThatWasFreedOverMessagesOnTheNetwork) {
+  Pair p;
+  p.receiver.communicator(11, "communicator 1 of ranks 0,1", 2, 1, 0);
+  p.sender.sent(11, 1, 3);
+  p.receiver.communicatorFreed(11);
+  p.cutBoth(1);
+  p.exchange(1);
+  EXPECT_EQ(1, p.receiver.missing());
+  EXPECT_NE(std::string::npos, p.receiver.fault().find("rank 1 freed communicator 1 of ranks 0,1 before it received 1 "
+                                                       "messages from rank 0, tag 3"))
+      << p.receiver.fault();
+}
+
+TEST(Ledger, shouldWaitForAReceiveThatOutlivesItsCommunicator) {
+  Pair p;
+  p.receiver.communicator(11, "communicator 1 of ranks 0,1", 2, 1, 0);
+  p.sender.sent(11, 1, 3);
+  Receive* pending = p.receiver.post(11, 0, 3);
+  p.receiver.communicatorFreed(11);
+  p.cutBoth(1);
+  p.exchange(1);
+  EXPECT_EQ(1, p.receiver.missing());
+  EXPECT_EQ("", p.receiver.fault());
+  p.receiver.completed(pending, 0, 3, bytes("late"));
+  EXPECT_EQ(0, p.receiver.missing());
+}
+
+TEST(Ledger, shouldGiveRestoredMessagesToTheCommunicatorThatIsCreatedAgain) {
+  constexpr uint64_t key = 99;
+  auto create = [](Pair& p, uint64_t n) {
+    for (Ledger* ledger : {&p.sender, &p.receiver}) {
+      ledger->communicator(communicatorId(key, n), "n-th", 2, ledger == &p.receiver, 0, key);
+    }
+    return communicatorId(key, n);
+  };
+  // One is created in each step and freed in the next; the cut finds the third and the fifth.
+  Pair p;
+  for (uint64_t n = 0; n < 5; n++) create(p, n);
+  for (uint64_t n : {0, 1, 3}) {
+    p.sender.communicatorFreed(communicatorId(key, n));
+    p.receiver.communicatorFreed(communicatorId(key, n));
+  }
+  for (uint64_t n : {2, 4}) p.sender.sent(communicatorId(key, n), 1, 7);
+  p.cutBoth(1);
+  p.exchange(1);
+  p.receiver.drained(communicatorId(key, 4), 0, 7, bytes("of the fifth"));
+  p.receiver.drained(communicatorId(key, 2), 0, 7, bytes("of the third"));
+  std::vector<char> encoded = Ledger::encode(p.sealBoth());
+
+  Pair again;
+  // Before the restore: one that was freed at once, then the older one.
+  create(again, 0);
+  again.sender.communicatorFreed(communicatorId(key, 0));
+  again.receiver.communicatorFreed(communicatorId(key, 0));
+  uint64_t older = create(again, 1);
+  ASSERT_EQ("", again.receiver.restore(encoded.data(), encoded.size()));
+  EXPECT_EQ(2u, again.receiver.statistics().queued);
+  EXPECT_EQ(nullptr, again.receiver.find(communicatorId(key, 0), kAny, kAny));
+  ASSERT_NE(nullptr, again.receiver.find(older, kAny, kAny));
+  EXPECT_EQ("of the third", text(again.receiver.find(older, kAny, kAny)->payload));
+  // The other one's isn't there yet, so there is nothing to cut.
+  std::vector<Marker> markers;
+  EXPECT_FALSE(again.receiver.cut(2, 20, markers));
+  EXPECT_NE(std::string::npos, again.receiver.refusal().find("not created again")) << again.receiver.refusal();
+  uint64_t younger = create(again, 2);
+  ASSERT_NE(nullptr, again.receiver.find(younger, kAny, kAny));
+  EXPECT_EQ("of the fifth", text(again.receiver.find(younger, kAny, kAny)->payload));
+  again.cutBoth(3);
+  again.exchange(3);
+  EXPECT_EQ(encoded, Ledger::encode(again.sealBoth()));
 }
 
 int64_t exactly(Arriving next) { return next.exact ? next.number : -1; }
@@ -487,6 +570,7 @@ TEST(Ledger, shouldTotalOverCommitsAndRestores) {
   p.receiver.drained(kWorld, 0, 3, bytes("kept"));
   std::vector<char> encoded = Ledger::encode(p.sealBoth());
   Ledger again(1);
+  again.communicator(kWorld, "MPI_COMM_WORLD", 2, 1, 0);
   ASSERT_EQ("", again.restore(encoded.data(), encoded.size()));
   EXPECT_EQ(0u, again.totals().received);
   again.completed(again.take(again.find(kWorld, 0, 3)), 0, 3, nullptr);

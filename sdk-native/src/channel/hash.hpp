@@ -27,4 +27,7 @@ constexpr uint64_t collectiveKey(uint64_t epoch, uint64_t communicator, uint64_t
   return mix(mix(epoch, communicator), count);
 }
 
+// The id of the n-th communicator with a key (parent and members).
+constexpr uint64_t communicatorId(uint64_t key, uint64_t n) { return mix(key, n); }
+
 }  // namespace cairn

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "bytes.hpp"
+#include "hash.hpp"
 
 namespace cairn {
 
@@ -82,13 +83,62 @@ void Ledger::record(Incoming& channel, const Receive* receive, PayloadRef payloa
 
 // --- communicators ---------------------------------------------------------------------------------------------------
 
-void Ledger::communicator(uint64_t id, std::string name, int members, int rank, int root) {
+void Ledger::communicator(uint64_t id, std::string name, int members, int rank, int root, uint64_t key) {
   Communicator& entry = communicators_[id];
   entry.name = std::move(name);
+  entry.key = key;
+  entry.serial = ++serial_;
+  entry.savedAs = id;
   entry.members = members;
   entry.rank = rank;
   entry.root = root;
   entry.freed = false;
+  if (unclaimed_.empty()) return;
+  uint64_t older = 0;
+  for (const auto& other : communicators_) {
+    older += other.second.key == key && !other.second.freed && other.second.serial < entry.serial;
+  }
+  claim(id, key ? communicatorId(key, older) : id);
+}
+
+// What was saved for the communicator is its now.
+void Ledger::claim(uint64_t id, uint64_t savedAs) {
+  for (auto message = unclaimed_.begin(); message != unclaimed_.end();) {
+    auto next = std::next(message);
+    if (message->communicator == savedAs) {
+      message->communicator = id;
+      incoming_.at({id, message->source, message->tag}).received--;
+      beforeBase_.received++;
+      queue_.splice(queue_.end(), unclaimed_, message);
+    }
+    message = next;
+  }
+}
+
+void Ledger::nameForImage() {
+  std::vector<std::pair<uint64_t, Communicator*>> all;
+  for (auto& entry : communicators_) all.emplace_back(entry.first, &entry.second);
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+    return std::make_pair(a.second->key, a.second->serial) < std::make_pair(b.second->key, b.second->serial);
+  });
+  uint64_t key = 0, n = 0;
+  for (auto& each : all) {
+    Communicator& c = *each.second;
+    if (c.key != key) n = 0;
+    key = c.key;
+    // Nobody will create a freed one again: its messages must not be taken for those of its successor.
+    c.savedAs = key == 0 ? each.first : c.freed ? mix(each.first, key) : communicatorId(key, n++);
+  }
+}
+
+uint64_t Ledger::savedAs(uint64_t communicator) const {
+  auto at = communicators_.find(communicator);
+  return at == communicators_.end() ? communicator : at->second.savedAs;
+}
+
+bool Ledger::freed(uint64_t communicator) const {
+  auto at = communicators_.find(communicator);
+  return at != communicators_.end() && at->second.freed;
 }
 
 void Ledger::communicatorFreed(uint64_t id) {
@@ -99,12 +149,15 @@ void Ledger::communicatorFreed(uint64_t id) {
   for (auto message = queue_.begin(); message != queue_.end();) {
     if (message->communicator == id) {
       waiting = true;
+      // Gone for good; counted as received, or no later epoch could ever find it.
+      incoming_.at({id, message->source, message->tag}).received++;
+      beforeBase_.received--;
       message = queue_.erase(message);
     } else {
       ++message;
     }
   }
-  if (waiting) fail(at->second.name + " was freed while captured messages on it had not been received");
+  if (waiting && recording()) fail(at->second.name + " was freed while captured messages on it had not been received");
 }
 
 void Ledger::collective(uint64_t id, const char* call) {
@@ -130,13 +183,11 @@ bool Ledger::cut(uint64_t epoch, int64_t safePoint, std::vector<Marker>& markers
   refusal_.clear();
   for (const auto& veto : vetoes_) refusal_ += (refusal_.empty() ? "" : "; ") + veto.first;
   if (!refusal_.empty()) return false;
-  for (const Queued& message : queue_) {
-    auto at = communicators_.find(message.communicator);
-    if (at == communicators_.end()) {
-      refusal_ = "a restored message from rank " + std::to_string(message.source) + ", tag " +
-                 std::to_string(message.tag) + ", waits for a communicator that was not created again";
-      return false;
-    }
+  if (!unclaimed_.empty()) {
+    const Queued& message = unclaimed_.front();
+    refusal_ = "a restored message from rank " + std::to_string(message.source) + ", tag " +
+               std::to_string(message.tag) + ", waits for a communicator that was not created again";
+    return false;
   }
 
   phase_ = Phase::RECORDING;
@@ -152,6 +203,7 @@ bool Ledger::cut(uint64_t epoch, int64_t safePoint, std::vector<Marker>& markers
     channel.atCut = channel.received;
     channel.lastAtCut = channel.lastSequence;
   });
+  nameForImage();
   for (auto& entry : communicators_) {
     entry.second.atCut = entry.second.collectives;
     entry.second.lastCallAtCut = entry.second.lastCall;
@@ -294,7 +346,20 @@ int64_t Ledger::missing(Incoming& channel) {
 int64_t Ledger::missing() {
   if (phase_ != Phase::CLOSED) return phase_ == Phase::SEALED ? 0 : 1;
   int64_t total = 0;
-  for (Incoming* channel : open_) total += missing(*channel);
+  for (Incoming* channel : open_) {
+    int64_t now = missing(*channel);
+    total += now;
+    if (now == 0 || !freed(channel->id.communicator)) continue;
+    bool pending = false;
+    for (const Receive* r = pending_.next; r != &pending_ && !pending; r = r->next) {
+      pending = !r->matched && couldMatch(r, channel->id);
+    }
+    if (!pending) {
+      fail("rank " + std::to_string(me_) + " freed " + describe(channel->id.communicator) + " before it received " +
+           std::to_string(now) + " messages from rank " + std::to_string(channel->id.peer) + ", tag " +
+           std::to_string(channel->id.tag) + ": nobody can receive or capture them any more");
+    }
+  }
   return total;
 }
 
@@ -385,6 +450,7 @@ std::vector<Message> Ledger::seal() {
     size_t late = static_cast<size_t>(std::max<int64_t>(0, channel->late()));
     assert(known.size() >= late);
     known.resize(late);  // C3: exactly the late ones, the rest was sent after the cut
+    for (Message& message : known) message.communicator = savedAs(message.communicator);
     state.insert(state.end(), known.begin(), known.end());
   }
   std::sort(state.begin(), state.end(), [](const Message& a, const Message& b) { return a.sequence < b.sequence; });
@@ -430,30 +496,33 @@ std::vector<char> Ledger::counts() {
   incoming_.each([&](Incoming& channel) {
     if (channel.atCut != 0 || channel.marked != 0) received.push_back(&channel);
   });
-  auto byId = [](auto* a, auto* b) { return a->id < b->id; };
-  std::sort(sent.begin(), sent.end(), byId);
-  std::sort(received.begin(), received.end(), byId);
+  auto saved = [this](const ChannelId& id) { return ChannelId{savedAs(id.communicator), id.peer, id.tag}; };
+  auto bySaved = [&](auto* a, auto* b) { return saved(a->id) < saved(b->id); };
+  std::sort(sent.begin(), sent.end(), bySaved);
+  std::sort(received.begin(), received.end(), bySaved);
+  std::map<uint64_t, const Communicator*> named;
+  for (const auto& entry : communicators_) named[savedAs(entry.first)] = &entry.second;
   put<uint64_t>(out, sent.size());
   put<uint64_t>(out, received.size());
-  put<uint64_t>(out, communicators_.size());
+  put<uint64_t>(out, named.size());
   for (Outgoing* channel : sent) {
-    put<uint64_t>(out, channel->id.communicator);
+    put<uint64_t>(out, savedAs(channel->id.communicator));
     put<int32_t>(out, channel->id.peer);
     put<int32_t>(out, channel->id.tag);
     put<int64_t>(out, channel->atCut);
   }
   for (Incoming* channel : received) {
-    put<uint64_t>(out, channel->id.communicator);
+    put<uint64_t>(out, savedAs(channel->id.communicator));
     put<int32_t>(out, channel->id.peer);
     put<int32_t>(out, channel->id.tag);
     put<int64_t>(out, channel->atCut);
     put<int64_t>(out, channel->late());
   }
-  for (const auto& entry : communicators_) {
+  for (const auto& entry : named) {
     put<uint64_t>(out, entry.first);
-    put<int32_t>(out, entry.second.members);
-    put<int32_t>(out, entry.second.rank);
-    put<int64_t>(out, entry.second.atCut);
+    put<int32_t>(out, entry.second->members);
+    put<int32_t>(out, entry.second->rank);
+    put<int64_t>(out, entry.second->atCut);
   }
   return out;
 }
@@ -532,16 +601,18 @@ std::string Ledger::restore(const char* state, uint64_t bytes) {
   }
   for (Queued& message : messages) {
     message.sequence = ++sequence_;
-    incoming_.at({message.communicator, message.source, message.tag}).received--;
-    beforeBase_.received++;
-    queue_.push_back(std::move(message));
+    unclaimed_.push_back(std::move(message));
+  }
+  nameForImage();  // as a cut would now: of what was created before the restore
+  for (const auto& entry : communicators_) {
+    if (!entry.second.freed) claim(entry.first, entry.second.savedAs);
   }
   return "";
 }
 
 LedgerStatistics Ledger::statistics() const {
   LedgerStatistics now = statistics_;
-  now.queued = queue_.size();
+  now.queued = queue_.size() + unclaimed_.size();
   return now;
 }
 

@@ -75,7 +75,10 @@ struct Marker {
 };
 
 struct Communicator {
-  std::string name;  // for reports
+  std::string name;      // for reports
+  uint64_t key = 0;      // parent and members; 0: there is only one like it
+  uint64_t serial = 0;   // order of creation
+  uint64_t savedAs = 0;  // its id in the image of the cut
   int members = 0;
   int rank = 0;  // mine in it
   int root = 0;  // world rank of its rank 0
@@ -164,7 +167,9 @@ class CAIRN_API Ledger {
   }
   void cancelled(Receive* receive) { recycle(receive); }
 
-  void communicator(uint64_t id, std::string name, int members, int rank, int root);
+  // Several with one `key` have ids of communicatorId(key, 0), (key, 1), ... in order of creation, freed ones included.
+  // In an image only those are counted that weren't freed: a program that restarts makes only them again.
+  void communicator(uint64_t id, std::string name, int members, int rank, int root, uint64_t key = 0);
   void communicatorFreed(uint64_t id);
   void collective(uint64_t id, const char* call);
 
@@ -308,6 +313,10 @@ class CAIRN_API Ledger {
   }
 
   std::string describe(uint64_t communicator) const;
+  bool freed(uint64_t communicator) const;
+  uint64_t savedAs(uint64_t communicator) const;
+  void nameForImage();
+  void claim(uint64_t id, uint64_t savedAs);
 
   const int me_;
   uint64_t limit_;
@@ -320,7 +329,9 @@ class CAIRN_API Ledger {
   ChannelTable<Outgoing> outgoing_;
   ChannelTable<Incoming> incoming_;
   std::map<uint64_t, Communicator> communicators_;
-  std::list<Queued> queue_;  // in order of arrival
+  uint64_t serial_ = 0;
+  std::list<Queued> queue_;      // in order of arrival
+  std::list<Queued> unclaimed_;  // restored, of communicators that haven't been created again
 
   Receive pending_;          // head of a ring: no case for an end of the list
   Receive* free_ = nullptr;  // linked by `next`

@@ -28,9 +28,14 @@ inline bool unlikely(bool condition) { return __builtin_expect(condition, false)
 // A communicator that the program sees. Lives until it is freed and nothing is pending on it.
 struct CommInfo {
   MPI_Comm handle = MPI_COMM_NULL;
-  uint64_t id = 0;         // the same on all members, and again after a restart
-  unsigned size = 0;
-  std::vector<int> world;  // world rank of each member
+  uint64_t id = 0;         // the same on all members
+  uint64_t key = 0;        // parent and members
+  std::string name;        // for reports
+  bool inter = false;
+  unsigned size = 0;       // of `world`
+  std::vector<int> world;  // world rank of each member; of an intercommunicator's remote group, where messages go
+  std::vector<int> local;  // of an intercommunicator: the group this process is in
+  std::unordered_map<uint64_t, int> children;  // created so far, by key
   int pending = 0;         // tracked requests and matched messages
   bool freed = false;
 
@@ -38,7 +43,7 @@ struct CommInfo {
   int memberOf(int worldRank) const;
 };
 
-enum class Kind : uint8_t { RECEIVE, SYNCHRONOUS_SEND, COLLECTIVE };
+enum class Kind : uint8_t { RECEIVE, SYNCHRONOUS_SEND, COLLECTIVE, CREATION };
 
 // A request whose completion matters to the ledger.
 struct alignas(64) Tracked {
@@ -149,7 +154,8 @@ struct Shim {
   MPI_Comm lastComm = MPI_COMM_NULL;
   CommInfo* lastInfo = nullptr;
   std::unordered_map<uint64_t, CommInfo*> byId;
-  std::unordered_map<uint64_t, int> occurrences;
+  std::unordered_map<uint64_t, int> orphans;  // communicators without a parent created so far, by key
+  std::unordered_map<MPI_Comm, std::string> foreign;  // with processes outside MPI_COMM_WORLD, and the veto
   RequestTable requests;
   std::vector<Tracked*> freed;  // by the program, before they completed
   size_t freedMost = 64;        // look for completed ones beyond it
@@ -219,6 +225,8 @@ __attribute__((cold)) void heldCollective(MPI_Comm comm, const char* call);
 // --- communicators.cpp ---
 void registerChild(MPI_Comm parent, MPI_Comm comm, const char* call);
 void registerPredefined();
+void registerForeign(MPI_Comm comm, const char* call);
+void created(CommInfo* comm);  // by a call that didn't block; lock held
 inline void releaseComm(CommInfo* comm) {  // one pending request less; lock held
   if (--comm->pending == 0 && comm->freed) delete comm;
 }

@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cairn.systemtests.programs.Backlog;
 import io.cairn.systemtests.programs.Communicators;
+import io.cairn.systemtests.programs.Dropped;
+import io.cairn.systemtests.programs.Intercommunicators;
 import io.cairn.systemtests.programs.Persistent;
 import io.cairn.systemtests.programs.Posted;
 import io.cairn.systemtests.programs.Wildcards;
@@ -55,6 +57,16 @@ class ChannelStateIT {
   @Test
   void shouldServePersistentReceivesAndCountEachStart() {
     requireSameAfterHalts(3, Persistent.class, "1ms", true);
+  }
+
+  @Test
+  void shouldGoOnWithoutReceivesThatWereCancelledOrFreed() {
+    requireSameAfterHalts(3, Dropped.class, "1ms", true);
+  }
+
+  @Test
+  void shouldServeMessagesBetweenGroupsAndInCommunicatorsThatAreMadeAnew() {
+    requireSameAfterHalts(5, Intercommunicators.class, "1ms", true);
   }
 
   private void requireSameAfterHalts(
