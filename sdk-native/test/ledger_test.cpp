@@ -451,7 +451,7 @@ TEST(Ledger, shouldGiveRestoredMessagesToTheCommunicatorThatIsCreatedAgain) {
   constexpr uint64_t key = 99;
   auto create = [](Pair& p, uint64_t n) {
     for (Ledger* ledger : {&p.sender, &p.receiver}) {
-      ledger->communicator(communicatorId(key, n), "n-th", 2, ledger == &p.receiver, 0, key);
+      ledger->communicator(communicatorId(key, n), "n-th", 2, ledger == &p.receiver, 0, key, n);
     }
     return communicatorId(key, n);
   };
@@ -490,6 +490,21 @@ TEST(Ledger, shouldGiveRestoredMessagesToTheCommunicatorThatIsCreatedAgain) {
   again.cutBoth(3);
   again.exchange(3);
   EXPECT_EQ(encoded, Ledger::encode(again.sealBoth()));
+}
+
+// One that was made without blocking may be known on a rank only after younger ones.
+TEST(Ledger, shouldNameCommunicatorsInTheOrderOfTheirCallsNotOfTheirCompletion) {
+  constexpr uint64_t key = 99;
+  Pair p;
+  for (uint64_t n : {0, 1}) p.sender.communicator(communicatorId(key, n), "n-th", 2, 0, 0, key, n);
+  for (uint64_t n : {1, 0}) p.receiver.communicator(communicatorId(key, n), "n-th", 2, 1, 0, key, n);
+  p.sender.sent(communicatorId(key, 1), 1, 7);
+  p.cutBoth(1);
+  p.exchange(1);
+  p.receiver.drained(communicatorId(key, 1), 0, 7, bytes("of the second"));
+  std::vector<Message> state = p.sealBoth();
+  ASSERT_EQ(1u, state.size());
+  EXPECT_EQ(communicatorId(key, 1), state[0].communicator);
 }
 
 int64_t exactly(Arriving next) { return next.exact ? next.number : -1; }

@@ -83,11 +83,11 @@ void Ledger::record(Incoming& channel, const Receive* receive, PayloadRef payloa
 
 // --- communicators ---------------------------------------------------------------------------------------------------
 
-void Ledger::communicator(uint64_t id, std::string name, int members, int rank, int root, uint64_t key) {
+void Ledger::communicator(uint64_t id, std::string name, int members, int rank, int root, uint64_t key, uint64_t nth) {
   Communicator& entry = communicators_[id];
   entry.name = std::move(name);
   entry.key = key;
-  entry.serial = ++serial_;
+  entry.nth = nth;
   entry.savedAs = id;
   entry.members = members;
   entry.rank = rank;
@@ -96,7 +96,7 @@ void Ledger::communicator(uint64_t id, std::string name, int members, int rank, 
   if (unclaimed_.empty()) return;
   uint64_t older = 0;
   for (const auto& other : communicators_) {
-    older += other.second.key == key && !other.second.freed && other.second.serial < entry.serial;
+    older += other.second.key == key && !other.second.freed && other.second.nth < nth;
   }
   claim(id, key ? communicatorId(key, older) : id);
 }
@@ -119,7 +119,7 @@ void Ledger::nameForImage() {
   std::vector<std::pair<uint64_t, Communicator*>> all;
   for (auto& entry : communicators_) all.emplace_back(entry.first, &entry.second);
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
-    return std::make_pair(a.second->key, a.second->serial) < std::make_pair(b.second->key, b.second->serial);
+    return std::make_pair(a.second->key, a.second->nth) < std::make_pair(b.second->key, b.second->nth);
   });
   uint64_t key = 0, n = 0;
   for (auto& each : all) {

@@ -77,7 +77,7 @@ struct Marker {
 struct Communicator {
   std::string name;      // for reports
   uint64_t key = 0;      // parent and members; 0: there is only one like it
-  uint64_t serial = 0;   // order of creation
+  uint64_t nth = 0;      // with this key, counted from 0, freed ones included
   uint64_t savedAs = 0;  // its id in the image of the cut
   int members = 0;
   int rank = 0;  // mine in it
@@ -167,9 +167,10 @@ class CAIRN_API Ledger {
   }
   void cancelled(Receive* receive) { recycle(receive); }
 
-  // Several with one `key` have ids of communicatorId(key, 0), (key, 1), ... in order of creation, freed ones included.
-  // In an image only those are counted that weren't freed: a program that restarts makes only them again.
-  void communicator(uint64_t id, std::string name, int members, int rank, int root, uint64_t key = 0);
+  // Several with one `key` have ids of communicatorId(key, 0), (key, 1), ... in order of the calls that make them, which
+  // is the same on all members; one made without blocking may be ready later. `nth` counts freed ones too. In an image
+  // only those are counted that weren't freed: a program that restarts makes only them again.
+  void communicator(uint64_t id, std::string name, int members, int rank, int root, uint64_t key = 0, uint64_t nth = 0);
   void communicatorFreed(uint64_t id);
   void collective(uint64_t id, const char* call);
 
@@ -329,7 +330,6 @@ class CAIRN_API Ledger {
   ChannelTable<Outgoing> outgoing_;
   ChannelTable<Incoming> incoming_;
   std::map<uint64_t, Communicator> communicators_;
-  uint64_t serial_ = 0;
   std::list<Queued> queue_;      // in order of arrival
   std::list<Queued> unclaimed_;  // restored, of communicators that haven't been created again
 

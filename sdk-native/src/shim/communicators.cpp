@@ -74,11 +74,9 @@ void forgetLast() {
   shim().lastInfo = nullptr;
 }
 
-// The program may use the communicator from now on. Lock held.
-void publish(CommInfo* info, MPI_Comm comm) {
+// The ledger knows the communicator from the call on that makes it, which is the same point on all members. Lock held.
+void enter(const CommInfo* info, uint64_t nth = 0) {
   Shim& s = shim();
-  info->handle = comm;
-  info->size = static_cast<unsigned>(info->world.size());
   std::vector<int> all = info->world;
   if (info->inter) {
     bool first = info->local < info->world;
@@ -87,7 +85,14 @@ void publish(CommInfo* info, MPI_Comm comm) {
     all.insert(all.end(), second.begin(), second.end());
   }
   int rank = static_cast<int>(std::find(all.begin(), all.end(), s.rank) - all.begin());
-  s.ledger->communicator(info->id, info->name, static_cast<int>(all.size()), rank, all[0], info->key);
+  s.ledger->communicator(info->id, info->name, static_cast<int>(all.size()), rank, all[0], info->key, nth);
+}
+
+// The program may use the communicator from now on. Lock held.
+void publish(CommInfo* info, MPI_Comm comm) {
+  Shim& s = shim();
+  info->handle = comm;
+  info->size = static_cast<unsigned>(info->world.size());
   s.comms[comm] = info;
   s.byId[info->id] = info;
   forgetLast();
@@ -112,11 +117,12 @@ CommInfo* identify(CommInfo* parent, const Members& members, const char* call) {
   } else {
     add(members.local);
   }
-  int n = parent ? parent->children[key]++ : shim().orphans[key]++;
+  uint64_t nth = parent ? parent->children[key]++ : shim().orphans[key]++;
   info->key = key;
-  info->id = communicatorId(key, static_cast<uint64_t>(n));
-  info->name = std::string(info->inter ? "inter" : "") + "communicator " + std::to_string(n + 1) + " of ranks " + who +
-               " (" + call + ")";
+  info->id = communicatorId(key, nth);
+  info->name = std::string(info->inter ? "inter" : "") + "communicator " + std::to_string(nth + 1) + " of ranks " +
+               who + " (" + call + ")";
+  enter(info, nth);
   return info;
 }
 
@@ -125,6 +131,7 @@ void predefined(MPI_Comm comm, uint64_t id, const char* name) {
   info->id = id;
   info->name = name;
   info->world = Members(comm).local;
+  enter(info);
   publish(info, comm);
 }
 
@@ -161,7 +168,14 @@ void registerChild(MPI_Comm parent, MPI_Comm comm, const char* call) {
   publish(identify(s.find(parent), members, call), comm);
 }
 
-void created(CommInfo* comm) { publish(comm, comm->handle); }
+void created(CommInfo* comm, bool well) {
+  if (well) {
+    publish(comm, comm->handle);
+  } else {
+    shim().ledger->communicatorFreed(comm->id);
+    comm->freed = true;  // goes with its request
+  }
+}
 
 }  // namespace cairn
 

@@ -145,7 +145,7 @@ std::unique_lock<Lock> tell(Tracked* tracked, MPI_Status& status, int result) {
   if (first && tracked->kind == Kind::SYNCHRONOUS_SEND) {
     ledger.synchronous(tracked->comm->id, tracked->destination, tracked->tag, -1);
   }
-  if (first && tracked->kind == Kind::CREATION && result == MPI_SUCCESS) created(tracked->comm);
+  if (first && tracked->kind == Kind::CREATION) created(tracked->comm, result == MPI_SUCCESS);
   if (first && tracked->kind >= Kind::COLLECTIVE) ledger.unveto(std::string(tracked->call) + " is pending");
   return guard;
 }

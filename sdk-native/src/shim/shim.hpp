@@ -35,7 +35,7 @@ struct CommInfo {
   unsigned size = 0;       // of `world`
   std::vector<int> world;  // world rank of each member; of an intercommunicator's remote group, where messages go
   std::vector<int> local;  // of an intercommunicator: the group this process is in
-  std::unordered_map<uint64_t, int> children;  // created so far, by key
+  std::unordered_map<uint64_t, uint64_t> children;  // created so far, by key
   int pending = 0;         // tracked requests and matched messages
   bool freed = false;
 
@@ -154,7 +154,7 @@ struct Shim {
   MPI_Comm lastComm = MPI_COMM_NULL;
   CommInfo* lastInfo = nullptr;
   std::unordered_map<uint64_t, CommInfo*> byId;
-  std::unordered_map<uint64_t, int> orphans;  // communicators without a parent created so far, by key
+  std::unordered_map<uint64_t, uint64_t> orphans;  // communicators without a parent created so far, by key
   std::unordered_map<MPI_Comm, std::string> foreign;  // with processes outside MPI_COMM_WORLD, and the veto
   RequestTable requests;
   std::vector<Tracked*> freed;  // by the program, before they completed
@@ -226,7 +226,7 @@ __attribute__((cold)) void heldCollective(MPI_Comm comm, const char* call);
 void registerChild(MPI_Comm parent, MPI_Comm comm, const char* call);
 void registerPredefined();
 void registerForeign(MPI_Comm comm, const char* call);
-void created(CommInfo* comm);  // by a call that didn't block; lock held
+void created(CommInfo* comm, bool well);  // by a call that didn't block; lock held
 inline void releaseComm(CommInfo* comm) {  // one pending request less; lock held
   if (--comm->pending == 0 && comm->freed) delete comm;
 }
