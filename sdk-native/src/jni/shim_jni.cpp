@@ -73,6 +73,18 @@ JNIEXPORT jstring JNICALL Java_io_cairn_natives_Shim_check(JNIEnv* env, jclass) 
   return wrong.empty() ? nullptr : toJava(env, wrong);
 }
 
+JNIEXPORT jstring JNICALL Java_io_cairn_natives_Shim_takeWarning(JNIEnv* env, jclass) {
+  Shim& s = shim();
+  std::string text;
+  {
+    Guard guard(s.ledger->lock);
+    if (s.warned || s.warning.empty()) return nullptr;
+    s.warned = true;
+    text = s.warning;
+  }
+  return toJava(env, text);
+}
+
 JNIEXPORT jlong JNICALL Java_io_cairn_natives_Shim_ledgerHandle(JNIEnv*, jclass, jlong limitBytes) {
   Guard guard(shim().ledger->lock);
   shim().ledger->limit(static_cast<uint64_t>(limitBytes));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Wrappers made from the table of calls, calls.def: collectives are counted, what isn't captured is refused by name, never
-// silently wrong.
+// Wrappers made from the table of calls, calls.def: collectives are counted; what isn't captured vetoes by name for as
+// long as it is open, and is never silently wrong.
 #include "shim.hpp"
 
 namespace cairn {
@@ -15,7 +15,8 @@ void countCollective(MPI_Comm comm, const char* call) {
 
 namespace {
 
-void trackCollective(MPI_Comm comm, const MPI_Request* request, const char* call) {
+// Vetoes until the request has completed.
+void trackPending(MPI_Comm comm, const MPI_Request* request, const char* call) {
   if (!active() || *request == MPI_REQUEST_NULL) return;
   Shim& s = shim();
   Guard guard(s.ledger->lock);
@@ -34,11 +35,39 @@ void openWindow(const MPI_Win* window, const char* call) {
   s.windows[*window] = reason;
 }
 
-void refuse(const char* call, const char* what) {
+// MPI allows one such pair at a time on a file handle.
+void beginOnFile(MPI_File file, const char* call) {
   if (!active()) return;
   Shim& s = shim();
   Guard guard(s.ledger->lock);
-  s.ledger->veto(std::string(call) + " was called: " + what + " are not captured yet");
+  std::string reason = std::string(call) + " is pending";
+  if (s.splitFiles.emplace(file, reason).second) s.ledger->veto(reason);
+}
+
+void endOnFile(MPI_File file) {
+  if (!active()) return;
+  Shim& s = shim();
+  Guard guard(s.ledger->lock);
+  auto at = s.splitFiles.find(file);
+  if (at == s.splitFiles.end()) return;
+  s.ledger->unveto(at->second);
+  s.splitFiles.erase(at);
+}
+
+// Files are the application's (contract, 7). Said by the first of the ranks that open one, once there is a commit:
+// without it nothing is ever written again.
+void warnOfOutput(MPI_Comm comm, const char* name, int mode) {
+  if (!active() || !(mode & (MPI_MODE_WRONLY | MPI_MODE_RDWR)) || (mode & MPI_MODE_DELETE_ON_CLOSE)) return;
+  int rank = 0;
+  PMPI_Comm_rank(comm, &rank);
+  if (rank != 0) return;
+  Shim& s = shim();
+  Guard guard(s.ledger->lock);
+  if (!s.warning.empty()) return;
+  s.warning = std::string("the program writes files by MPI-IO (MPI_File_open of ") + name +
+              "). They are no part of a checkpoint: after a restore, what was written since the last commit is written " +
+              "again. Write at offsets that follow from the program's state (MPI_File_write_at, a view), not at the " +
+              "file's end or at a shared pointer. This is said once";
 }
 
 }  // namespace
@@ -56,7 +85,7 @@ using namespace cairn;
   CAIRN_MPI int MPI_##name parameters {                                          \
     countCollective(comm, "MPI_" #name);                                         \
     int result = PMPI_##name arguments;                                          \
-    if (result == MPI_SUCCESS) trackCollective(comm, request, "MPI_" #name);     \
+    if (result == MPI_SUCCESS) trackPending(comm, request, "MPI_" #name);     \
     return result;                                                               \
   }
 
@@ -67,10 +96,25 @@ using namespace cairn;
     return result;                                          \
   }
 
-#define REFUSED(name, parameters, arguments, what) \
-  CAIRN_MPI int MPI_##name parameters {            \
-    refuse("MPI_" #name, what);                    \
-    return PMPI_##name arguments;                  \
+// Under MPI_COMM_SELF: of which communicator the file is doesn't matter.
+#define FILE_REQUEST(name, parameters, arguments)                                    \
+  CAIRN_MPI int MPI_##name parameters {                                              \
+    int result = PMPI_##name arguments;                                              \
+    if (result == MPI_SUCCESS) trackPending(MPI_COMM_SELF, request, "MPI_" #name);   \
+    return result;                                                                   \
+  }
+
+#define FILE_BEGIN(name, parameters, arguments)                   \
+  CAIRN_MPI int MPI_##name parameters {                           \
+    int result = PMPI_##name arguments;                           \
+    if (result == MPI_SUCCESS) beginOnFile(fh, "MPI_" #name);     \
+    return result;                                                \
+  }
+
+#define FILE_END(name, parameters, arguments)           \
+  CAIRN_MPI int MPI_##name parameters {                 \
+    endOnFile(fh);                                      \
+    return PMPI_##name arguments;                       \
   }
 
 #include "calls.def"
@@ -86,4 +130,15 @@ CAIRN_MPI int MPI_Win_free(MPI_Win* win) {
     }
   }
   return PMPI_Win_free(win);
+}
+
+CAIRN_MPI int MPI_File_open(MPI_Comm comm, const char* filename, int amode, MPI_Info info, MPI_File* fh) {
+  int result = PMPI_File_open(comm, filename, amode, info, fh);
+  if (result == MPI_SUCCESS) warnOfOutput(comm, filename, amode);
+  return result;
+}
+
+CAIRN_MPI int MPI_File_close(MPI_File* fh) {
+  if (fh) endOnFile(*fh);
+  return PMPI_File_close(fh);
 }

@@ -162,6 +162,9 @@ struct Shim {
   std::unordered_map<MPI_Request, Persistent*> persistent;
   std::unordered_map<MPI_Message, Matched> matched;
   std::unordered_map<MPI_Win, std::string> windows;
+  std::unordered_map<MPI_File, std::string> splitFiles;  // begun and not ended, and the veto
+  std::string warning;                                   // for the program's user
+  bool warned = false;
   MPI_Datatype lastPlain = MPI_DATATYPE_NULL;
   MPI_Datatype named[8] = {};  // predefined, contiguous types seen lately
   unsigned namedNext = 0;

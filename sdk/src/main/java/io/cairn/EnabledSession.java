@@ -71,7 +71,7 @@ final class EnabledSession extends Session {
     this.options = options;
     this.fabric = fabric;
     faults = FaultHook.parse(System.getenv(FAULT_VARIABLE), fabric.rank());
-    log = new EpochLogger(options.log(), fabric.rank());
+    log = new EpochLogger(options.log(), fabric.rank(), Shim::takeWarning);
     listeners = new EpochListeners(log);
     ledger = Shim.ledger(options.channelLimitBytes());
     files = new SystemFiles();

@@ -9,6 +9,7 @@ import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Supplier;
 
 /**
  * Says in the log {@code io.cairn} how epochs end. What all ranks know, rank 0 says; unless the
@@ -21,9 +22,16 @@ final class EpochLogger implements EpochLog {
   private final boolean speaks;
   private final boolean informs;
   private final int rank;
+  private final Supplier<String> warnings;
 
-  EpochLogger(LogLevel level, int rank) {
+  /**
+   * Says what all ranks know on rank 0.
+   *
+   * @param warnings asked after each commit for what else there is to say; null if nothing
+   */
+  EpochLogger(LogLevel level, int rank, Supplier<String> warnings) {
     this.rank = rank;
+    this.warnings = warnings;
     speaks = rank == 0 || level == LogLevel.VERBOSE;
     informs = speaks && level != LogLevel.QUIET;
   }
@@ -57,6 +65,10 @@ final class EpochLogger implements EpochLog {
                   ? ""
                   : String.format(
                       Locale.ROOT, ", calls held for %.0f ms", report.heldNanos() / 1e6)));
+    }
+    String warning = report.committed() ? warnings.get() : null;
+    if (warning != null) {
+      warning(warning, null);
     }
   }
 

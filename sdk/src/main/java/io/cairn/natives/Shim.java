@@ -45,6 +45,12 @@ public final class Shim {
   /** An agent is at work: {@code MPI_Finalize} waits for {@link #agentEnded}. */
   public static native void agentStarted();
 
+  /**
+   * What the shim has seen that the user should know, although it changes nothing for the epochs.
+   * Said once; null if there is nothing.
+   */
+  public static native String takeWarning();
+
   static native void drain(long ledger);
 
   private static native String check();

@@ -23,7 +23,9 @@ final class MpiCalls {
     COLLECTIVE("counted"),
     NONBLOCKING_COLLECTIVE("counted, vetoes while pending"),
     WINDOW("vetoes while the window is open"),
-    REFUSED("refused: vetoes from the first call on"),
+    FILE_REQUEST("vetoes while the file request is pending"),
+    FILE_BEGIN("vetoes until its other half has returned"),
+    FILE_END("takes the veto of its other half back"),
     PASSED("passed");
 
     private final String title;
@@ -40,7 +42,7 @@ final class MpiCalls {
   /**
    * One row.
    *
-   * @param text how it is captured, what is refused, why it is passed; empty for the others
+   * @param text how it is captured, why it is passed; empty for the others
    */
   record Call(String symbol, Family family, String text) {
 
