@@ -8,7 +8,10 @@ import io.cairn.systemtests.programs.EarlyMessage;
 import io.cairn.systemtests.programs.Misaligned;
 import io.cairn.systemtests.programs.StraddlingCollective;
 import io.cairn.systemtests.programs.Vetoes;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -58,41 +61,120 @@ class ContractIT {
         outcome, firstAbandoned(outcome).text("reason"), "rank 1 finished before safe point");
   }
 
+  /** One after the other in one program: no epoch while it is open, and epochs again afterwards. */
   @Test
-  void shouldNameTheCollectiveThatIsOpenAtASafePoint() {
-    requireVetoThenCommit("collective", "MPI_Ibarrier");
-  }
+  void shouldNameWhatIsOpenAtASafePointAndGoOnWhenItIsClosed() {
+    Map<String, List<String>> kinds = new LinkedHashMap<>();
+    kinds.put("matched", List.of("a message matched by MPI_Mprobe"));
+    kinds.put(
+        "collectives",
+        pending(
+            "MPI_Ibarrier",
+            "MPI_Ibcast",
+            "MPI_Igather",
+            "MPI_Igatherv",
+            "MPI_Iscatter",
+            "MPI_Iscatterv",
+            "MPI_Iallgather",
+            "MPI_Iallgatherv",
+            "MPI_Ialltoall",
+            "MPI_Ialltoallv"));
+    kinds.put(
+        "reductions",
+        pending(
+            "MPI_Ireduce",
+            "MPI_Iallreduce",
+            "MPI_Ireduce_scatter",
+            "MPI_Ireduce_scatter_block",
+            "MPI_Iscan",
+            "MPI_Iexscan"));
+    kinds.put(
+        "neighbours",
+        pending(
+            "MPI_Ineighbor_allgather",
+            "MPI_Ineighbor_allgatherv",
+            "MPI_Ineighbor_alltoall",
+            "MPI_Ineighbor_alltoallv",
+            "MPI_Comm_idup"));
+    kinds.put(
+        "windows",
+        List.of(
+            "a window of MPI_Win_create is open",
+            "a window of MPI_Win_allocate is open",
+            "a window of MPI_Win_allocate_shared is open",
+            "a window of MPI_Win_create_dynamic is open"));
+    kinds.put(
+        "files",
+        pending(
+            "MPI_File_iread_at",
+            "MPI_File_iread_at_all",
+            "MPI_File_iwrite_at",
+            "MPI_File_iwrite_at_all",
+            "MPI_File_iread",
+            "MPI_File_iread_all",
+            "MPI_File_iwrite",
+            "MPI_File_iwrite_all",
+            "MPI_File_iread_shared",
+            "MPI_File_iwrite_shared"));
+    kinds.put(
+        "split",
+        pending(
+            "MPI_File_write_at_all_begin",
+            "MPI_File_write_all_begin",
+            "MPI_File_write_ordered_begin",
+            "MPI_File_read_at_all_begin",
+            "MPI_File_read_all_begin",
+            "MPI_File_read_ordered_begin"));
+    kinds.put("spawned", List.of("a communicator of MPI_Comm_spawn is open"));
+    kinds.put("connected", List.of("a communicator of MPI_Comm_accept is open"));
 
-  @Test
-  void shouldNameTheWindowThatIsOpenAtASafePoint() {
-    requireVetoThenCommit("window", "MPI_Win_create");
-  }
-
-  @Test
-  void shouldNameTheMatchedMessageThatIsNotReceivedAtASafePoint() {
-    requireVetoThenCommit("matched", "MPI_Mprobe");
-  }
-
-  private void requireVetoThenCommit(String what, String call) {
     MpiJob.Outcome outcome =
         bench
             .job(2, Vetoes.class)
             .property("cairn.every", 20)
-            .arguments(what)
+            .arguments(kinds.keySet().toArray())
             .run()
             .requireSuccess();
 
-    EventLog.Event abandoned = firstAbandoned(outcome);
-    long closedAfter = Long.parseLong(outcome.only("closed after ").replaceAll("\\D", ""));
-    requireAll(outcome, abandoned.text("reason"), call, "rank ");
-    List<EventLog.Event> committed = outcome.events().of("committed");
-    assertTrue(!committed.isEmpty(), outcome::text);
-    assertTrue(
-        committed.stream().allMatch(e -> e.epoch() > abandoned.epoch()),
-        () -> "committed while " + what + " was open\n" + outcome.text());
+    kinds.forEach((kind, parts) -> requireVetoThenCommit(outcome, kind, parts));
+    // By the one rank that is the first of all files' communicators.
+    assertEquals(
+        1,
+        outcome.all().stream().filter(l -> l.contains("MPI_File_open of output")).count(),
+        outcome::text);
+  }
+
+  private static List<String> pending(String... calls) {
+    return Stream.of(calls).map(call -> call + " is pending").toList();
+  }
+
+  private static void requireVetoThenCommit(
+      MpiJob.Outcome outcome, String kind, List<String> parts) {
+    // Rank 0 tells in order.
+    List<String> lines = outcome.all();
+    String opens = outcome.only("opens " + kind + " after ");
+    String closed = outcome.only("closed " + kind + " after ");
+    EventLog meanwhile = EventLog.of(lines.subList(lines.indexOf(opens), lines.indexOf(closed)));
+    String reason =
+        meanwhile.of("abandoned").stream()
+            .filter(e -> e.rank() == 0)
+            .findFirst()
+            .orElseThrow(() -> outcome.failure("abandoned no epoch for " + kind))
+            .text("reason");
+    requireAll(outcome, reason, parts.toArray(String[]::new));
+    requireAll(outcome, reason, "rank ");
     // No cut while it was open is committed.
+    long from = safePoints(opens);
+    long to = safePoints(closed);
     assertTrue(
-        committed.stream().allMatch(e -> e.number("safepoint") > closedAfter), outcome::text);
+        outcome.events().of("committed").stream()
+            .mapToLong(e -> e.number("safepoint"))
+            .noneMatch(at -> at > from && at <= to),
+        () -> "committed while " + kind + " was open\n" + outcome.text());
+  }
+
+  private static long safePoints(String line) {
+    return Long.parseLong(line.replaceAll(".* after (\\d+) safe points", "$1"));
   }
 
   private MpiJob.Outcome runWithEpochs(int ranks, Class<?> program) {
