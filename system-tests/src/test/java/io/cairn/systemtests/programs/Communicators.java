@@ -2,14 +2,20 @@
 package io.cairn.systemtests.programs;
 
 import io.cairn.Cairn;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.Map;
+import mpi.CartComm;
+import mpi.Comm;
+import mpi.Group;
 import mpi.Intracomm;
 import mpi.MPI;
 import mpi.MPIException;
 
 /**
- * Messages across safe points in communicators that the program made itself, with the same tag in
- * each; made again, in the same order, after a restore.
+ * Messages across safe points in communicators that the program made itself in each way there is,
+ * with the same tag in each; made again, in the same order, after a restore.
  */
 public final class Communicators {
 
@@ -19,7 +25,7 @@ public final class Communicators {
 
   /** Arguments: steps, millis (of a step). */
   public static void main(String[] args) {
-    Map<String, Long> numbers = Scene.numbers(args, "steps=400", "millis=3");
+    Map<String, Long> numbers = Scene.numbers(args, "steps=300", "millis=3");
     Cairn.run(args, cairn -> run(cairn, numbers));
   }
 
@@ -30,7 +36,15 @@ public final class Communicators {
     Intracomm parity = MPI.COMM_WORLD.split(rank % 2, -rank);
     Intracomm parityCopy = parity.dup();
     Intracomm reversed = MPI.COMM_WORLD.split(0, -rank);
-    Intracomm[] all = {MPI.COMM_WORLD, copy, parity, parityCopy, reversed};
+    Intracomm sharing = MPI.COMM_WORLD.splitType(Comm.TYPE_SHARED, -rank, MPI.INFO_NULL);
+    Intracomm informed = MPI.COMM_WORLD.dupWithInfo(MPI.INFO_NULL);
+    Group world = MPI.COMM_WORLD.getGroup();
+    Intracomm created = MPI.COMM_WORLD.create(world);
+    Intracomm[] topologies = topologies();
+    List<Intracomm> all = new ArrayList<>();
+    Collections.addAll(all, MPI.COMM_WORLD, copy, parity, parityCopy, reversed);
+    Collections.addAll(all, sharing, informed, created);
+    Collections.addAll(all, topologies);
     Scene.watch(cairn);
     long[] state = cairn.array("state", new long[2]); // step, digest
     cairn.restore();
@@ -41,29 +55,64 @@ public final class Communicators {
         takeAll(all, state);
       }
       state[0]++;
-      for (int i = 0; i < all.length; i++) {
-        message[0] = Scene.mix(state[0] * all.length + i, rank);
-        int next = (all[i].getRank() + 1) % all[i].getSize();
-        all[i].send(message, 1, MPI.LONG, next, TAG);
+      for (int i = 0; i < all.size(); i++) {
+        message[0] = Scene.mix(state[0] * all.size() + i, rank);
+        int next = (all.get(i).getRank() + 1) % all.get(i).getSize();
+        all.get(i).send(message, 1, MPI.LONG, next, TAG);
       }
+      state[1] = Scene.mix(state[1], neighbours((CartComm) topologies[0], state[0]));
       Thread.sleep(numbers.get("millis"));
       cairn.safePoint();
     }
     takeAll(all, state);
     long[] checked = {state[1]};
     parity.allReduce(checked, 1, MPI.LONG, MPI.SUM);
-    for (int i = all.length - 1; i > 0; i--) {
-      all[i].free();
+    for (int i = all.size() - 1; i > 0; i--) {
+      all.get(i).free();
     }
     Scene.result(checked[0]);
   }
 
+  /**
+   * The first is a periodic ring. Without {@code createDistGraph}: Open MPI 4.1 hangs in it now and
+   * then with five ranks, without Cairn too.
+   */
+  private static Intracomm[] topologies() throws MPIException {
+    int rank = MPI.COMM_WORLD.getRank();
+    int size = MPI.COMM_WORLD.getSize();
+    int[] after = {(rank + 1) % size};
+    int[] before = {(rank + size - 1) % size};
+    int[] ends = new int[size];
+    int[] edges = new int[2 * size]; // both neighbours of each
+    for (int i = 0; i < size; i++) {
+      ends[i] = 2 * (i + 1);
+      edges[2 * i] = (i + size - 1) % size;
+      edges[2 * i + 1] = (i + 1) % size;
+    }
+    CartComm ring =
+        MPI.COMM_WORLD.createCart(new int[] {size, 1}, new boolean[] {true, true}, false);
+    return new Intracomm[] {
+      ring,
+      ring.sub(new boolean[] {true, false}),
+      MPI.COMM_WORLD.createGraph(ends, edges, false),
+      MPI.COMM_WORLD.createDistGraphAdjacent(before, after, MPI.INFO_NULL, false)
+    };
+  }
+
+  private static long neighbours(CartComm ring, long step) throws MPIException {
+    long[] mine = {step * (ring.getRank() + 1)};
+    long[] theirs = new long[4];
+    ring.neighborAllGather(mine, 1, MPI.LONG, theirs, 1, MPI.LONG);
+    return theirs[0] + 3 * theirs[1];
+  }
+
   /** In another order than they were sent in. */
-  private static void takeAll(Intracomm[] all, long[] state) throws MPIException {
+  private static void takeAll(List<Intracomm> all, long[] state) throws MPIException {
     long[] message = new long[1];
-    for (int i = all.length - 1; i >= 0; i--) {
-      int size = all[i].getSize();
-      all[i].recv(message, 1, MPI.LONG, (all[i].getRank() + size - 1) % size, TAG);
+    for (int i = all.size() - 1; i >= 0; i--) {
+      Intracomm comm = all.get(i);
+      int size = comm.getSize();
+      comm.recv(message, 1, MPI.LONG, (comm.getRank() + size - 1) % size, TAG);
       state[1] = Scene.mix(state[1], message[0]);
     }
   }
