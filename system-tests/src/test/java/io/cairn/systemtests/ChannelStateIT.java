@@ -90,9 +90,13 @@ class ChannelStateIT {
     requireSameAfterHalts(1, 2, Threads.class, "1ms", false);
   }
 
-  /** With derived types, because counts are 31 bits. */
+  /**
+   * With derived types, because counts are 31 bits. Takes up to a minute and much memory, so it has
+   * to be asked for: {@code -Dsystemtests.huge=true}.
+   */
   @Test
   void shouldServeAMessageOfMoreThan2GiB() throws IOException {
+    assumeTrue(Boolean.getBoolean("systemtests.huge"), "-Dsystemtests.huge=true wasn't given");
     assumeTrue(
         freeMemoryBytes() > HUGE_NEEDS_BYTES,
         () -> "less than " + HUGE_NEEDS_BYTES + " bytes free");
