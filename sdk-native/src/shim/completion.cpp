@@ -128,7 +128,6 @@ std::unique_lock<Lock> tell(Tracked* tracked, MPI_Status& status, int result) {
   Ledger& ledger = *shim().ledger;
   bool first = !tracked->handedOver;
   tracked->handedOver = true;
-  tracked->simple = false;
   if (tracked->kind == Kind::RECEIVE) {
     if (tracked->keep) {
       if (first) PMPI_Wait(&tracked->replay, MPI_STATUS_IGNORE);
@@ -368,6 +367,7 @@ CAIRN_MPI int MPI_Request_get_status(MPI_Request request, int* flag, MPI_Status*
   MPI_Status mine{};
   int result = PMPI_Request_get_status(request, flag, &mine);
   if (*flag && result == MPI_SUCCESS) {
+    tracked->simple = false;  // not in tell(): after a completion the handle may be another thread's, which writes it too
     tell(tracked, mine, result);  // the program may read the buffer now: received, although the request lives on
     copyStatus(status, mine);
   } else {
