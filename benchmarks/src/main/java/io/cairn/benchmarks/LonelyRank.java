@@ -6,6 +6,7 @@ import io.cairn.coordinate.EpochEvents;
 import io.cairn.coordinate.EpochLog;
 import io.cairn.coordinate.EpochReport;
 import io.cairn.coordinate.Fabric;
+import io.cairn.coordinate.Hold;
 import io.cairn.coordinate.Ledger;
 import io.cairn.coordinate.SealedChannels;
 import io.cairn.coordinate.Store;
@@ -81,6 +82,11 @@ final class LonelyRank implements Fabric, Ledger, Capture, Store, EpochEvents, E
 
   @Override
   public void drain() {
+    throw unasked();
+  }
+
+  @Override
+  public Hold hold() {
     throw unasked();
   }
 
