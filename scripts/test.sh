@@ -7,7 +7,7 @@ test_usage() {
 usage: ./cairn test [options]
 
   --quick        C++ and Java unit tests only, on the build JDK only
-  --long         400 kills in the system tests instead of 80
+  --long         400 kills in the system tests instead of 80, and messages of over 2 GiB
   --only NAME    only tests with this name: a Java test class (also with * and #method), or part of
                  a C++ test's name
   --seed N       repeats the random choices of a run of the system tests; each run prints its seed
@@ -35,7 +35,7 @@ run_tests() {
   while [[ $# -gt 0 ]]; do
     case $1 in
       --quick) quick=true ;;
-      --long) system_options+=(-Dsystemtests.kills=40) ;;
+      --long) system_options+=(-Dsystemtests.kills=40 -Dsystemtests.huge=true) ;;
       --only | --seed)
         [[ $# -ge 2 ]] || usage_error "$1 needs a value"
         set -- "$1=$2" "${@:3}"
