@@ -4,33 +4,33 @@ package io.cairn.coordinate.sim;
 import java.util.SplittableRandom;
 
 /** All that is random in a simulation, from one seed. */
-final class Dice {
+public final class Dice {
 
   private final SplittableRandom random;
 
-  Dice(long seed) {
+  public Dice(long seed) {
     random = new SplittableRandom(seed);
   }
 
   /** 0 to {@code bound} - 1. */
-  int below(int bound) {
+  public int below(int bound) {
     return random.nextInt(bound);
   }
 
   /** {@code low} to {@code high}, both included. */
-  int between(int low, int high) {
+  public int between(int low, int high) {
     return high <= low ? low : low + random.nextInt(high - low + 1);
   }
 
-  boolean chance(double probability) {
+  public boolean chance(double probability) {
     return random.nextDouble() < probability;
   }
 
-  double share() {
+  public double share() {
     return random.nextDouble();
   }
 
-  long next() {
+  public long next() {
     return random.nextLong();
   }
 

@@ -7,7 +7,7 @@ import java.util.List;
  * A program as every rank runs it, written out: what it sends, receives and calls, in which order,
  * and which message each receive must get.
  */
-record Program(
+public record Program(
     int size,
     List<Communicator> communicators,
     List<Message> messages,
@@ -15,11 +15,11 @@ record Program(
     List<Group> groups,
     List<List<Op>> ops) {
 
-  static final int ANY = -1;
+  public static final int ANY = -1;
 
   /** Ranks are world ranks. */
-  record Communicator(int index, long id, String name, int[] members) {
-    boolean has(int rank) {
+  public record Communicator(int index, long id, String name, int[] members) {
+    public boolean has(int rank) {
       for (int member : members) {
         if (member == rank) {
           return true;
@@ -28,7 +28,7 @@ record Program(
       return false;
     }
 
-    int rankOf(int rank) {
+    public int rankOf(int rank) {
       for (int i = 0; i < members.length; i++) {
         if (members[i] == rank) {
           return i;
@@ -38,7 +38,7 @@ record Program(
     }
   }
 
-  record Message(
+  public record Message(
       int id,
       Communicator communicator,
       int source,
@@ -62,16 +62,17 @@ record Program(
   /**
    * @param expected the message that it must get; -1 if any of its group will do, or none is sent
    */
-  record Receive(int id, int rank, Communicator communicator, int source, int tag, int expected) {}
+  public record Receive(
+      int id, int rank, Communicator communicator, int source, int tag, int expected) {}
 
   /**
    * Receives, in the order in which they are posted, that name no source: they get all of the
    * messages, those of each source in the order in which they were sent.
    */
-  record Group(List<Integer> receives, List<Integer> messages) {}
+  public record Group(List<Integer> receives, List<Integer> messages) {}
 
   /** One step of a rank. */
-  sealed interface Op {
+  public sealed interface Op {
     record Send(int message) implements Op {}
 
     /** Waits for a synchronous send. */
@@ -97,11 +98,11 @@ record Program(
   }
 
   /** What a rank adds to its {@code count}-th collective on a communicator. */
-  static long contribution(Communicator communicator, int rank, long count) {
+  public static long contribution(Communicator communicator, int rank, long count) {
     return (communicator.id() ^ rank * 0x9e3779b97f4a7c15L) * (count * 2 + 1);
   }
 
-  static long collectiveResult(Communicator communicator, long count) {
+  public static long collectiveResult(Communicator communicator, long count) {
     long sum = 0;
     for (int member : communicator.members()) {
       sum += contribution(communicator, member, count);

@@ -24,9 +24,9 @@ import java.util.Set;
  * the same safe points, no message is early. Receives that name their source get the same messages
  * in every run: both sides rank each other by order alone, so there is one stable matching.
  */
-final class ProgramGenerator {
+public final class ProgramGenerator {
 
-  enum Kind {
+  public enum Kind {
     /** Keeps the contract. */
     VALID(0),
     /** Some messages are received before a safe point that their sender sends after it. */
@@ -83,7 +83,7 @@ final class ProgramGenerator {
     }
   }
 
-  static Program generate(Dice dice, Kind kind, int size) {
+  public static Program generate(Dice dice, Kind kind, int size) {
     return new ProgramGenerator(dice, kind, size).build();
   }
 
