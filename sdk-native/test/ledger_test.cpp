@@ -338,6 +338,28 @@ TEST(Ledger, shouldNotCancelOutWrongCollectiveCounts) {
   EXPECT_NE(0u, sum);
 }
 
+TEST(Ledger, shouldNotMindACommunicatorThatSomeMembersHaveCreatedAfterTheCut) {
+  Pair p;
+  std::vector<Marker> markers;
+  ASSERT_TRUE(p.sender.cut(1, 1, markers));
+  ASSERT_TRUE(p.receiver.cut(1, 1, markers));
+  p.sender.communicator(kWorld + 1, "a communicator", 2, 0, 0);
+  EXPECT_EQ(0u, p.sender.collectiveFingerprint() + p.receiver.collectiveFingerprint());
+  p.sender.collective(kWorld + 1, "MPI_Barrier");
+  EXPECT_EQ(0u, p.sender.collectiveFingerprint() + p.receiver.collectiveFingerprint());
+}
+
+TEST(Ledger, shouldSeeThatOnlySomeMembersHaveCalledACollective) {
+  for (int caller : {0, 1}) {
+    Pair p;
+    (caller == 0 ? p.sender : p.receiver).collective(kWorld, "MPI_Barrier");
+    std::vector<Marker> markers;
+    ASSERT_TRUE(p.sender.cut(1, 1, markers));
+    ASSERT_TRUE(p.receiver.cut(1, 1, markers));
+    EXPECT_NE(0u, p.sender.collectiveFingerprint() + p.receiver.collectiveFingerprint());
+  }
+}
+
 TEST(Ledger, shouldCountCollectivesFromTheBase) {
   Pair p;
   auto callBoth = [&](const char* call) {

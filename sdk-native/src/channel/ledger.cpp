@@ -434,6 +434,7 @@ uint64_t Ledger::collectiveFingerprint() const {
   uint64_t sum = 0;
   for (const auto& entry : communicators_) {
     const Communicator& c = entry.second;
+    if (c.atCut == 0) continue;  // created after the cut perhaps, and not yet by all its members
     uint64_t key = collectiveKey(epoch_, entry.first, static_cast<uint64_t>(c.atCut));
     if (c.rank == 0) sum += static_cast<uint64_t>(c.members) * key;
     sum -= key;
