@@ -18,7 +18,10 @@ public final class RandomPrograms {
 
   private RandomPrograms() {}
 
-  /** Arguments: millis (at each safe point), and {@code program=NAME} once or more, in order. */
+  /**
+   * Arguments: millis (at each safe point), requests (whether programs may ask for a checkpoint),
+   * and {@code program=NAME} once or more, in order.
+   */
   public static void main(String[] args) {
     List<Script> scripts = new ArrayList<>();
     List<String> others = new ArrayList<>();
@@ -29,13 +32,16 @@ public final class RandomPrograms {
         others.add(argument);
       }
     }
-    Map<String, Long> numbers = Scene.numbers(others.toArray(new String[0]), "millis=0");
-    Cairn.run(args, cairn -> run(cairn, scripts, numbers.get("millis")));
+    Map<String, Long> numbers =
+        Scene.numbers(others.toArray(new String[0]), "millis=0", "requests=1");
+    Cairn.run(args, cairn -> run(cairn, scripts, numbers));
   }
 
-  private static void run(Cairn cairn, List<Script> scripts, long millis)
+  private static void run(Cairn cairn, List<Script> scripts, Map<String, Long> numbers)
       throws MPIException, InterruptedException {
     int rank = MPI.COMM_WORLD.getRank();
+    long millis = numbers.get("millis");
+    boolean requests = numbers.get("requests") != 0;
     Scene.watch(cairn);
     long[] position = cairn.array("position", new long[2]); // program, step
     long[] digest = cairn.array("digest", new long[1]);
@@ -70,7 +76,11 @@ public final class RandomPrograms {
                 }
                 cairn.safePoint();
               },
-              cairn::requestCheckpoint);
+              () -> {
+                if (requests) {
+                  cairn.requestCheckpoint();
+                }
+              });
       players.get(now).freeCommunicators();
       results[now] = digest[0];
       digest[0] = 0;

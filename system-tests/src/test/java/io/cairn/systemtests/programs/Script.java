@@ -9,6 +9,7 @@ import io.cairn.coordinate.sim.Program.Message;
 import io.cairn.coordinate.sim.Program.Op;
 import io.cairn.coordinate.sim.Program.Receive;
 import io.cairn.coordinate.sim.ProgramGenerator;
+import io.cairn.coordinate.sim.ProgramParts;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -18,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * A program of the simulation, with each of its messages, receives and collectives in one of the
@@ -27,8 +29,8 @@ import java.util.Map;
 public final class Script {
 
   /**
-   * How many bytes a send may have that must return without its receive. Open MPI's limits are 1,024
-   * bytes to oneself and more to others.
+   * How many bytes a send may have that must return without its receive. Open MPI's limits are
+   * 1,024 bytes to oneself and more to others.
    */
   private static final int SMALL = 900;
 
@@ -264,14 +266,33 @@ public final class Script {
     }
   }
 
-  /** Reads {@code SEED/RANKS}. */
+  /** Reads {@code SEED/RANKS} or, with what is left of it, {@code SEED/RANKS=PART+PART}. */
   public static Script of(String name) {
-    String[] parts = name.split("/", -1);
+    String[] parts = name.split("[/=]", -1);
     long seed = Long.parseLong(parts[0]);
-    int size = Integer.parseInt(parts[1]);
-    Program program =
-        ProgramGenerator.generate(new Dice(seed * 8 + size), ProgramGenerator.Kind.VALID, size);
+    Program program = whole(seed, Integer.parseInt(parts[1]));
+    if (parts.length > 2) {
+      program = ProgramParts.keep(program, Set.of(parts[2].split("\\+", -1)));
+    }
     return new Script(name, seed, program);
+  }
+
+  /** All parts of {@code SEED/RANKS}, or those that are left of it. */
+  public static List<String> parts(String name) {
+    String[] parts = name.split("[/=]", -1);
+    return parts.length > 2
+        ? List.of(parts[2].split("\\+", -1))
+        : List.copyOf(ProgramParts.of(whole(Long.parseLong(parts[0]), Integer.parseInt(parts[1]))));
+  }
+
+  private static Program whole(long seed, int size) {
+    Dice dice = new Dice(seed * 8 + size);
+    return ProgramGenerator.generate(dice, ProgramGenerator.Kind.VALID, size);
+  }
+
+  /** How many ranks it needs. */
+  public int size() {
+    return program.size();
   }
 
   String name() {
