@@ -205,6 +205,11 @@ final class Player {
     } else if (step instanceof Step.Probe probe) {
       Receive r = probe.receive();
       check(r, communicator(r).probe(source(r), tag(r)), expected(r));
+    } else if (step instanceof Step.Open open) {
+      Out out = this.open.get(open.message());
+      if (out != null && out.request.getStatus() != null) {
+        throw wrong("it is, although nobody has asked for the message");
+      }
     } else if (step instanceof Step.Cancel cancel) {
       In in = pending.remove(cancel.receive());
       in.request.cancel();

@@ -200,6 +200,13 @@ public final class Script {
       }
     }
 
+    record Open(int message) implements Step {
+      @Override
+      public String toString() {
+        return "send " + message + " must not be complete";
+      }
+    }
+
     record Cancel(int receive) implements Step {
       @Override
       public String toString() {
@@ -244,6 +251,10 @@ public final class Script {
   private final boolean barriers;
   private final Map<Integer, Group> groupOf = new HashMap<>();
   private final boolean[] ready;
+
+  /** Before which operation of its rank a synchronous send can't be complete. */
+  private final Map<Integer, Integer> openUntil = new LinkedHashMap<>();
+
   private final List<List<Step>> steps = new ArrayList<>();
 
   private Script(String name, long seed, Program program) {
@@ -260,7 +271,7 @@ public final class Script {
     }
     barriers = isFree;
     ready = new boolean[program.messages().size()];
-    findReady();
+    findOrder();
     for (int rank = 0; rank < program.size(); rank++) {
       steps.add(new Compiler(program.ops().get(rank)).compile());
     }
@@ -487,52 +498,72 @@ public final class Script {
     return ReceiveForm.values()[choice < 50 ? 0 : dice.below(5)];
   }
 
+  /** The synchronizing collectives of a rank, with their places among its operations. */
+  private Map<Long, Integer> synchronizing(List<Op> ops) {
+    Map<Long, Integer> places = new LinkedHashMap<>();
+    int[] count = new int[program.communicators().size()];
+    for (int i = 0; i < ops.size(); i++) {
+      if (ops.get(i) instanceof Op.Collective collective) {
+        int c = collective.communicator();
+        if (form(program.communicators().get(c), count[c]).synchronizes()) {
+          places.put(c * 1_000_000L + count[c], i);
+        }
+        count[c]++;
+      }
+    }
+    return places;
+  }
+
   /**
-   * Whose receive is posted before they are sent, on whatever machine: to oneself, or with a
-   * collective between that no member leaves before all have come.
+   * What is certain on whatever machine, for a message to oneself or by a collective between the
+   * two that no member leaves before all have come: that a receive is posted before its message is
+   * sent, which so may be sent ready; or only after the sender has come to the collective, up to
+   * which a synchronous send is not complete.
    */
-  private void findReady() {
-    int size = program.size();
+  private void findOrder() {
     Map<Integer, Integer> postedAt = new HashMap<>();
+    Map<Integer, Integer> blockedAt = new HashMap<>();
     List<Map<Long, Integer>> collectivesAt = new ArrayList<>();
-    for (int rank = 0; rank < size; rank++) {
-      List<Op> ops = program.ops().get(rank);
-      Map<Long, Integer> mine = new LinkedHashMap<>();
-      int[] count = new int[program.communicators().size()];
+    for (List<Op> ops : program.ops()) {
       for (int i = 0; i < ops.size(); i++) {
         if (ops.get(i) instanceof Op.Post post) {
-          int expected = program.receives().get(post.receive()).expected();
+          Receive r = program.receives().get(post.receive());
           boolean blocks =
               i + 1 < ops.size()
                   && ops.get(i + 1) instanceof Op.Await a
                   && a.receive() == post.receive();
-          if (expected >= 0 && !blocks) {
-            postedAt.put(expected, i);
+          if (r.expected() >= 0) {
+            (blocks ? blockedAt : postedAt).put(r.expected(), i);
+          } else if (groupOf.containsKey(r.id())) {
+            // Any of the group may get it.
+            for (int message : groupOf.get(r.id()).messages()) {
+              blockedAt.merge(message, i, Math::min);
+            }
           }
-        } else if (ops.get(i) instanceof Op.Collective collective) {
-          int c = collective.communicator();
-          if (form(program.communicators().get(c), count[c]).synchronizes()) {
-            mine.put(c * 1_000_000L + count[c], i);
-          }
-          count[c]++;
         }
       }
-      collectivesAt.add(mine);
+      collectivesAt.add(synchronizing(ops));
     }
-    for (int rank = 0; rank < size; rank++) {
+    for (int rank = 0; rank < program.size(); rank++) {
       List<Op> ops = program.ops().get(rank);
       for (int i = 0; i < ops.size(); i++) {
-        if (ops.get(i) instanceof Op.Send send && postedAt.containsKey(send.message())) {
+        if (ops.get(i) instanceof Op.Send send) {
           Message m = program.messages().get(send.message());
-          int posted = postedAt.get(m.id());
-          int sent = i;
-          ready[m.id()] =
-              m.destination() == rank
-                  ? posted < sent
-                  : collectivesAt.get(rank).entrySet().stream()
-                      .filter(e -> e.getValue() < sent)
-                      .map(e -> collectivesAt.get(m.destination()).getOrDefault(e.getKey(), -1))
-                      .anyMatch(at -> at > posted);
+          Integer posted = postedAt.get(m.id());
+          int received = posted != null ? posted : blockedAt.getOrDefault(m.id(), -1);
+          if (m.destination() == rank) {
+            ready[m.id()] = posted != null && posted < i;
+            continue;
+          }
+          Map<Long, Integer> there = collectivesAt.get(m.destination());
+          for (Map.Entry<Long, Integer> collective : collectivesAt.get(rank).entrySet()) {
+            int here = collective.getValue();
+            int others = there.getOrDefault(collective.getKey(), -1);
+            ready[m.id()] |= posted != null && here < i && posted < others;
+            if (m.synchronous() && i < here && others >= 0 && others < received) {
+              openUntil.put(m.id(), here);
+            }
+          }
         }
       }
     }
@@ -595,6 +626,12 @@ public final class Script {
           mine.add(new Step.Cancel(cancel.receive()));
         } else if (op instanceof Op.Collective collective) {
           Communicator c = program.communicators().get(collective.communicator());
+          openUntil.forEach(
+              (message, until) -> {
+                if (until == at - 1 && ops.contains(new Op.Send(message))) {
+                  mine.add(new Step.Open(message));
+                }
+              });
           mine.add(new Step.Collective(c, collectives[c.index()], form(c, collectives[c.index()])));
           collectives[c.index()]++;
         } else if (op instanceof Op.Request) {
