@@ -7,7 +7,8 @@ test_usage() {
 usage: ./cairn test [options]
 
   --quick        C++ and Java unit tests only, on the build JDK only
-  --long         400 kills in the system tests instead of 80, and messages of over 2 GiB
+  --long         400 kills in the system tests instead of 80, 400 random programs instead of 40, and
+                 messages of over 2 GiB
   --only NAME    only tests with this name: a Java test class (also with * and #method), or part of
                  a C++ test's name
   --seed N       repeats the random choices of a run of the system tests; each run prints its seed
@@ -35,7 +36,7 @@ run_tests() {
   while [[ $# -gt 0 ]]; do
     case $1 in
       --quick) quick=true ;;
-      --long) system_options+=(-Dsystemtests.kills=40 -Dsystemtests.huge=true) ;;
+      --long) system_options+=(-Dsystemtests.kills=40 -Dsystemtests.programs=200 -Dsystemtests.huge=true) ;;
       --only | --seed)
         [[ $# -ge 2 ]] || usage_error "$1 needs a value"
         set -- "$1=$2" "${@:3}"

@@ -39,9 +39,9 @@ class RandomProgramsIT {
   private static final String PROGRAM = System.getProperty("systemtests.program");
 
   /** A small program fails more rarely. */
-  private static final int REPEATS = 20;
+  private static final int REPEATS = 10;
 
-  private static final int REPEATS_TIMEOUT_SECONDS = 20;
+  private static final int REPEATS_TIMEOUT_SECONDS = 15;
 
   private static final Pattern CULPRIT = Pattern.compile("program (\\S+): rank .*");
   private static final Pattern BEGINS = Pattern.compile("(?:begins|goes on with) (\\S+)");
@@ -252,12 +252,12 @@ class RandomProgramsIT {
       return "no program had begun";
     }
     String whole = failure.program.split("=", -1)[0];
-    Shrinker shrinker =
-        new Shrinker(parts -> fails(mode, transport, named(whole, parts)), SHRINK_SECONDS);
     List<String> all = Script.parts(failure.program);
     if (!fails(mode, transport, named(whole, all))) {
       return "alone it does not fail:\n" + Script.of(failure.program).text();
     }
+    Shrinker shrinker =
+        new Shrinker(parts -> fails(mode, transport, named(whole, parts)), SHRINK_SECONDS);
     List<String> left = shrinker.shrink(all);
     String name = named(whole, left);
     return "%d of %d parts are left after %d tries; without Cairn it %s. Again: -Dsystemtests.program=%s%n%s"
