@@ -239,6 +239,7 @@ public final class Script {
     }
   }
 
+  private static final int PROGRAM = 0;
   private static final int MESSAGE = 1;
   private static final int RECEIVE = 2;
   private static final int AWAIT = 3;
@@ -252,7 +253,9 @@ public final class Script {
   private final Map<Integer, Group> groupOf = new HashMap<>();
   private final boolean[] ready;
 
-  /** Before which operation of its rank a synchronous send can't be complete. */
+  private final boolean manySynchronous;
+
+  /** Before which operation of its rank a send can't be complete, if it is synchronous. */
   private final Map<Integer, Integer> openUntil = new LinkedHashMap<>();
 
   private final List<List<Step>> steps = new ArrayList<>();
@@ -271,6 +274,7 @@ public final class Script {
     }
     barriers = isFree;
     ready = new boolean[program.messages().size()];
+    manySynchronous = dice(PROGRAM, 0).chance(0.35);
     findOrder();
     for (int rank = 0; rank < program.size(); rank++) {
       steps.add(new Compiler(program.ops().get(rank)).compile());
@@ -422,6 +426,14 @@ public final class Script {
     return content;
   }
 
+  /** In some programs also those of which it is certain for how long they must stay open. */
+  private boolean isSynchronous(Message m) {
+    return m.synchronous()
+        || (manySynchronous
+            && openUntil.containsKey(m.id())
+            && dice(MESSAGE, 2_000_000L + m.id()).chance(0.5));
+  }
+
   private boolean isOfLongs(Message m) {
     return length(m) % Long.BYTES == 0 && !isGrouped(m) && dice(MESSAGE, -1L - m.id()).chance(0.6);
   }
@@ -438,7 +450,7 @@ public final class Script {
     boolean small = length <= SMALL;
     SendForm form;
     int choice = dice.below(100);
-    if (m.synchronous()) {
+    if (isSynchronous(m)) {
       form =
           awaitedAtOnce && choice < 60
               ? SendForm.SSEND
@@ -560,7 +572,7 @@ public final class Script {
             int here = collective.getValue();
             int others = there.getOrDefault(collective.getKey(), -1);
             ready[m.id()] |= posted != null && here < i && posted < others;
-            if (m.synchronous() && i < here && others >= 0 && others < received) {
+            if (i < here && others >= 0 && others < received) {
               openUntil.put(m.id(), here);
             }
           }
@@ -628,7 +640,9 @@ public final class Script {
           Communicator c = program.communicators().get(collective.communicator());
           openUntil.forEach(
               (message, until) -> {
-                if (until == at - 1 && ops.contains(new Op.Send(message))) {
+                if (until == at - 1
+                    && ops.contains(new Op.Send(message))
+                    && isSynchronous(program.messages().get(message))) {
                   mine.add(new Step.Open(message));
                 }
               });
@@ -645,7 +659,7 @@ public final class Script {
     private void send(Message m) {
       boolean awaitedAtOnce = op(1) instanceof Op.AwaitSend await && await.message() == m.id();
       Step.Send send = sendStep(m, awaitedAtOnce);
-      if (!m.synchronous()
+      if (!isSynchronous(m)
           && send.length() <= SMALL
           && op(1) instanceof Op.Post post
           && op(2) instanceof Op.Await await
@@ -664,7 +678,7 @@ public final class Script {
       if (send.form() == SendForm.SSEND) {
         at++; // awaited
       } else if (send.form().isOpen() && !ops.contains(new Op.AwaitSend(m.id()))) {
-        boolean small = send.length() <= SMALL && !m.synchronous();
+        boolean small = send.length() <= SMALL && !isSynchronous(m);
         int later = dice(AWAIT, 2_000_000L + m.id()).below(16);
         open.put(m.id(), small ? mine.size() + later : Integer.MAX_VALUE);
       }
