@@ -17,7 +17,7 @@ import java.util.stream.Collectors;
 final class MpiJob {
 
   /** Far more than anything here takes, even on a busy machine. */
-  static final int DEFAULT_TIMEOUT_SECONDS = 90;
+  static final int DEFAULT_TIMEOUT_SECONDS = 300;
 
   /** How a launch is put together. */
   static final class Builder {

@@ -3,6 +3,7 @@ package io.cairn.systemtests.programs;
 
 import io.cairn.Cairn;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import mpi.MPI;
@@ -48,12 +49,14 @@ public final class RandomPrograms {
     int most = scripts.stream().mapToInt(s -> s.program().receives().size()).max().orElse(0);
     int[] got = cairn.array("got", new int[Math.max(1, most)]);
     long[] results = cairn.array("results", new long[scripts.size()]);
-    List<Player> players = new ArrayList<>();
-    for (Script script : scripts) {
+    boolean restored = cairn.restore();
+    // The communicators of those that have ended were freed before the cut: they aren't made again.
+    List<Player> players = new ArrayList<>(Collections.nCopies((int) position[0], null));
+    for (Script script : scripts.subList(players.size(), scripts.size())) {
       players.add(new Player(script, digest, got));
     }
     MPI.attachBuffer(new byte[BUFFERED_BYTES]);
-    if (cairn.restore()) {
+    if (restored) {
       Script script = scripts.get((int) position[0]);
       Scene.say(0, "goes on with " + script.name());
       players.get((int) position[0]).postAgain((int) position[1]);
