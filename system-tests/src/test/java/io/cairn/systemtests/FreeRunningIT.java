@@ -103,7 +103,8 @@ class FreeRunningIT {
   void shouldLeaveASynchronousSendAloneEvenForARankThatIsHeld() {
     MpiJob.Outcome outcome = forbidden("synchronous");
 
-    outcome.line("abandoned", "was held in a send to rank 1 (MPI_COMM_WORLD, tag 1)");
+    // Rank 0's to rank 1, but on a busy machine perhaps rank 1's first.
+    outcome.line("abandoned", "was held in a send to rank ");
     assertEquals(0, outcome.events().sum("committed", "drained"), outcome::text);
   }
 
