@@ -29,6 +29,7 @@ TEXT
 total_passed=0 total_failed=0 total_skipped=0
 summary=()
 failures=()
+reasons=() # of each failure; may be empty
 only='' # a test's name, or nothing
 
 run_tests() {
@@ -108,11 +109,16 @@ begin() { # what
   begun=$SECONDS
 }
 
+fail() { # what, why
+  failures+=("$1")
+  reasons+=("${2:-}")
+}
+
 format_check() {
   begin "format of the sources"
   maven_run spotless:check && return 0
   total_failed=$((total_failed + 1))
-  failures+=("the format of the sources: mvn spotless:apply puts it right")
+  fail "the format of the sources: mvn spotless:apply puts it right"
 }
 
 native_tests() { # configuration, title
@@ -170,7 +176,9 @@ count() { # title, exit status, reports...
     passed=$((passed + tests - broken - ignored))
     failed=$((failed + broken))
     skipped=$((skipped + ignored))
-    [[ $broken -eq 0 ]] || while read -r name; do failures+=("$name ($title)"); done < <(failed_tests "$report")
+    [[ $broken -eq 0 ]] || while IFS=$'\t' read -r name why; do
+      fail "$name ($title)" "$why"
+    done < <(failed_tests "$report")
   done
   tally "$title" "$status" "$passed" "$failed" "$skipped"
 }
@@ -180,11 +188,11 @@ tally() { # title, exit status, passed, failed, skipped
   local title=$1 status=$2 passed=${3:-0} failed=$4 skipped=$5 seconds=$((SECONDS - begun))
   if [[ $status -ne 0 && $failed -eq 0 ]]; then
     failed=1
-    failures+=("the run itself ended with an error ($title)")
+    fail "the run itself ended with an error ($title)"
   elif [[ -z $only && $((passed + failed + skipped)) -eq 0 ]]; then
     # Tests that are not found would look like tests that pass.
     failed=1
-    failures+=("no test ran ($title)")
+    fail "no test ran ($title)"
   fi
   total_passed=$((total_passed + passed))
   total_failed=$((total_failed + failed))
@@ -199,6 +207,7 @@ attribute() { # name, element
   echo "${value:-0}"
 }
 
+# A line each: the name, a tab, the first part of what it says.
 failed_tests() { # report
   tr '\n\t' '  ' <"$1" | awk -v RS='<testcase ' '
     NR > 1 {
@@ -208,19 +217,29 @@ failed_tests() { # report
       name = class = body
       sub(/.*classname="/, "", class); sub(/".*/, "", class)
       sub(/^.* name="|^name="/, "", name); sub(/".*/, "", name)
-      print (class == name ? "" : class ".") name
+      why = body
+      if (!sub(/.*<(failure|error)[^>]* message="/, "", why)) why = ""
+      sub(/".*/, "", why)
+      print (class == name ? "" : class ".") name "\t" substr(why, 1, 4000)
     }'
 }
 
+unescaped() { # the text of an XML attribute
+  [[ -z $1 ]] || sed 's/&#10;/\n/g; s/&#xA;/\n/gI; s/&#x0A;/\n/gI; s/&quot;/"/g; s/&apos;/'"'"'/g; s/&lt;/</g; s/&gt;/>/g; s/&amp;/\&/g' <<<"$1"
+}
+
 print_summary() {
-  local line
+  local line i
   echo
   printf '  %-62s %6s %6s %7s %8s\n' '' passed failed skipped min:s
   for line in "${summary[@]}"; do echo "$line"; done
   if [[ ${#failures[@]} -gt 0 ]]; then
     echo
     echo "  failed:"
-    for line in "${failures[@]}"; do echo "    $line"; done
+    for i in "${!failures[@]}"; do
+      echo "    ${failures[i]}"
+      unescaped "${reasons[i]}" | sed -n '1,30s/^/      /p'
+    done
     echo "  reports: target/surefire-reports*, target/failsafe-reports in each module; log: $log"
   fi
   echo
