@@ -641,7 +641,7 @@ TEST(Ledger, shouldTellPeopleWhatItKeeps) {
   p.sender.veto("MPI_Ibarrier is pending");
   std::string dump = p.sender.dump();
   for (const char* line :
-       {"rank 0: 1 sent, 0 received, 1 collectives, 1 drained, 0 replayed, 0 late\n",
+       {"rank 0: 1 sent, 0 received, 1 collectives, 1 drained, 0 replayed, 0 late, 0 bare cuts\n",
         "MPI_COMM_WORLD: rank 0 of 2, 1 collectives since the base, the last MPI_Bcast\n",
         "to 1, tag 4, MPI_COMM_WORLD: 1 sent since the base, 1 synchronous ones pending\n",
         "queued: from 1, tag 9, MPI_COMM_WORLD: 3 bytes\n", "pending receive: from any, tag 3, MPI_COMM_WORLD\n",
@@ -670,4 +670,197 @@ TEST(Ledger, shouldKeepItsBooksUnderThreads) {
   ledger.markersClosed();
   EXPECT_EQ(0, ledger.missing());
   EXPECT_EQ(0u, ledger.channelFingerprint());
+}
+
+// --- bare cuts -------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Nobody stops for a bare cut: `meanwhile` is what the application does between its begin and its end.
+template <class Meanwhile>
+void moveBase(Pair& p, Meanwhile meanwhile) {
+  p.sender.bareCut(p.toReceiver);
+  meanwhile();
+  p.receiver.bareCut(p.toSender);
+  for (const Marker& m : p.toReceiver) p.receiver.acceptBare(0, m.bytes.data(), m.bytes.size());
+  for (const Marker& m : p.toSender) p.sender.acceptBare(1, m.bytes.data(), m.bytes.size());
+  p.toReceiver.clear();
+  p.toSender.clear();
+  EXPECT_EQ(0u, p.sender.channelFingerprint() + p.receiver.channelFingerprint());
+  p.commitBoth();
+}
+
+}  // namespace
+
+TEST(Ledger, shouldStaySmallWithATagForEachMessage) {
+  Pair p;
+  for (int tag = 0; tag < 100000; tag++) {
+    p.send(tag);
+    p.receive(tag, "x");
+    if (tag % 1000 == 999) moveBase(p, [] {});
+    ASSERT_GE(1000u, p.sender.channels());
+    ASSERT_GE(1000u, p.receiver.channels());
+  }
+  EXPECT_EQ(0u, p.sender.channels() + p.receiver.channels());
+  EXPECT_EQ(100u, p.sender.statistics().bareCuts);
+  EXPECT_EQ(100000u, p.sender.totals().sent);
+  EXPECT_EQ(100000u, p.receiver.totals().received);
+}
+
+// What is on its way when the base moves is late at the next cut, no less and no more.
+TEST(Ledger, shouldKnowLateMessagesFromBeforeABareCut) {
+  Pair p;
+  p.send(1);
+  p.send(2);
+  p.send(2);
+  p.receive(2, "first of 2");
+  moveBase(p, [&] {
+    p.send(2);  // after its sender began
+    p.send(3);
+    p.receive(3, "received before the receiver began");
+  });
+  EXPECT_EQ(2u, p.sender.channels());  // 2 and 3: sent after the base
+  moveBase(p, [] {});
+  EXPECT_EQ(0u, p.sender.channels());
+  EXPECT_EQ(2u, p.receiver.channels());  // 1 and 2: still to come
+  p.cutBoth(1);
+  p.exchange(1);
+  EXPECT_EQ(3, p.receiver.missing());
+  p.receive(2, "second of 2");
+  p.receive(1, "the one of 1");
+  p.receive(2, "third of 2");
+  auto state = p.sealBoth();
+  ASSERT_EQ(3u, state.size());
+  EXPECT_EQ("second of 2", text(state[0].payload));
+  EXPECT_EQ("the one of 1", text(state[1].payload));
+  EXPECT_EQ("third of 2", text(state[2].payload));
+  p.commitBoth();
+  EXPECT_EQ(0u, p.sender.channels() + p.receiver.channels());
+}
+
+TEST(Ledger, shouldNameAnEarlyMessageAfterABareCut) {
+  Pair p;
+  p.send(9);
+  moveBase(p, [] {});
+  p.receive(9, "of the old base");
+  ASSERT_TRUE(p.sender.cut(1, 10, p.toReceiver));
+  p.send(9);
+  p.receive(9, "early");
+  ASSERT_TRUE(p.receiver.cut(1, 10, p.toSender));
+  p.exchange(1);
+  EXPECT_NE(std::string::npos, p.receiver.fault().find("early message")) << p.receiver.fault();
+}
+
+// A message that was drained, or came with an image, is received when the application has it.
+TEST(Ledger, shouldKeepItsQueueOverABareCut) {
+  Pair p;
+  p.send(4);
+  p.receiver.drained(kWorld, 0, 4, bytes("drained"));
+  moveBase(p, [] {});
+  EXPECT_EQ(1u, p.receiver.statistics().queued);
+  p.cutBoth(1);
+  p.exchange(1);
+  auto state = p.sealBoth();
+  ASSERT_EQ(1u, state.size());
+  EXPECT_EQ("drained", text(state[0].payload));
+  std::vector<char> image = Ledger::encode(state);
+  p.commitBoth();
+
+  Pair again;
+  EXPECT_EQ("", again.receiver.restore(image.data(), image.size()));
+  moveBase(again, [] {});
+  again.receiver.completed(again.receiver.take(again.receiver.find(kWorld, 0, 4)), 0, 4, nullptr);
+  EXPECT_EQ(0u, again.sender.channels());
+  moveBase(again, [] {});
+  EXPECT_EQ(0u, again.receiver.channels());
+}
+
+// The channel has nothing outstanding, but an older receive is pending that may hold a message of it: at the next cut
+// its place must be known.
+TEST(Ledger, shouldKeepTheHoleRuleOverABareCut) {
+  Pair p;
+  Receive* older = p.post(kAny, kAny);
+  p.send(5);
+  p.send(5);
+  p.receive(5, "matched by the younger receive, says its envelope");
+  moveBase(p, [] {});
+  p.cutBoth(1);
+  p.exchange(1);
+  EXPECT_NE(0, p.receiver.missing());
+  p.complete(older, 5, "older");
+  auto state = p.sealBoth();
+  ASSERT_EQ(1u, state.size());
+  EXPECT_EQ("older", text(state[0].payload));
+}
+
+TEST(Ledger, shouldLeaveTheBaseWhereItIsWhenABareCutIsAbandoned) {
+  Pair p;
+  p.send(5);
+  p.send(6);
+  p.receive(6, "x");
+  p.sender.bareCut(p.toReceiver);
+  p.receiver.bareCut(p.toSender);
+  p.receiver.acceptBare(0, p.toReceiver[0].bytes.data(), p.toReceiver[0].bytes.size() - 1);
+  EXPECT_NE(std::string::npos, p.receiver.fault().find("malformed")) << p.receiver.fault();
+  p.sender.abandon();
+  p.receiver.abandon();
+  p.toReceiver.clear();
+  EXPECT_EQ("", p.receiver.fault());
+  EXPECT_EQ(0u, p.receiver.statistics().bareCuts);
+  p.cutBoth(1);
+  p.exchange(1);
+  p.receive(5, "late");
+  EXPECT_EQ(1u, p.sealBoth().size());
+}
+
+// The pulse compares what both ends are about to subtract.
+TEST(Ledger, shouldNotMoveTheBaseOnWordsThatDiffer) {
+  Pair p;
+  p.send(5);
+  p.sender.bareCut(p.toReceiver);
+  p.receiver.bareCut(p.toSender);
+  EXPECT_NE(0u, p.sender.channelFingerprint() + p.receiver.channelFingerprint());
+}
+
+TEST(Ledger, shouldCountCollectivesFromTheLastEpochNotFromABareCut) {
+  Pair p;
+  p.sender.collective(kWorld, "MPI_Bcast");
+  p.receiver.collective(kWorld, "MPI_Bcast");
+  p.cutBoth(1);
+  p.exchange(1);
+  p.sealBoth();
+  p.commitBoth();
+  p.sender.collective(kWorld, "MPI_Bcast");
+  moveBase(p, [] {});
+  EXPECT_EQ(2u, p.sender.totals().collectives);
+  p.receiver.collective(kWorld, "MPI_Bcast");
+  p.cutBoth(2);
+  EXPECT_EQ(1, p.sender.communicators().at(kWorld).atCut);
+  EXPECT_EQ(0u, p.sender.collectiveFingerprint() + p.receiver.collectiveFingerprint());
+}
+
+TEST(Ledger, shouldNumberMessagesAlikeOverABareCut) {
+  Pair p;
+  p.sender.number();
+  p.receiver.number();
+  p.send(5);
+  p.send(5);
+  p.receive(5, "first");
+  moveBase(p, [&] { p.send(5); });
+  EXPECT_EQ(3, p.sender.nextSent(kWorld, 1, 5));
+  EXPECT_EQ(1, p.receiver.nextArriving(kWorld, 0, 5).number);
+  p.receive(5, "second");
+  EXPECT_EQ(2, p.receiver.nextArriving(kWorld, 0, 5).number);
+}
+
+// A synchronous send that hasn't completed is told in the next marker too.
+TEST(Ledger, shouldRememberSynchronousSendsOverABareCut) {
+  Pair p;
+  p.send(5);
+  p.sender.synchronous(kWorld, 1, 5, 1);
+  moveBase(p, [] {});
+  p.cutBoth(1);
+  p.exchange(1);
+  EXPECT_EQ(1, p.receiver.missing());
+  EXPECT_TRUE(p.receiver.drainable().empty());
 }

@@ -194,11 +194,7 @@ bool Ledger::cut(uint64_t epoch, int64_t safePoint, std::vector<Marker>& markers
   epoch_ = epoch;
   safePoint_ = safePoint;
   fault_.clear();
-  std::map<int, std::vector<const Outgoing*>> byPeer;
-  outgoing_.each([&](Outgoing& channel) {
-    channel.atCut = channel.sent;
-    if (channel.sent != 0 || channel.synchronous != 0) byPeer[channel.id.peer].push_back(&channel);
-  });
+  mark(safePoint, markers);
   incoming_.each([](Incoming& channel) {
     channel.atCut = channel.received;
     channel.lastAtCut = channel.lastSequence;
@@ -209,7 +205,23 @@ bool Ledger::cut(uint64_t epoch, int64_t safePoint, std::vector<Marker>& markers
     entry.second.lastCallAtCut = entry.second.lastCall;
   }
 
-  // Marker --> SafePoint:i64, Count:u32, Pad:u32, (Communicator:u64, Tag:i32, Flags:u32, Sent:i64)*
+  // Markers that were faster than this rank's own cut; what is older belongs to an abandoned epoch.
+  std::vector<Stash> stash;
+  stash.swap(stash_);
+  for (Stash& early : stash) {
+    if (early.epoch == epoch) apply(early.source, early.bytes.data(), early.bytes.size());
+    if (early.epoch > epoch) stash_.push_back(std::move(early));
+  }
+  return true;
+}
+
+// Marker --> SafePoint:i64, Count:u32, Pad:u32, (Communicator:u64, Tag:i32, Flags:u32, Sent:i64)*
+void Ledger::mark(int64_t safePoint, std::vector<Marker>& markers) {
+  std::map<int, std::vector<const Outgoing*>> byPeer;
+  outgoing_.each([&](Outgoing& channel) {
+    channel.atCut = channel.sent;
+    if (channel.sent != 0 || channel.synchronous != 0) byPeer[channel.id.peer].push_back(&channel);
+  });
   for (auto& peer : byPeer) {
     Marker marker{peer.first, {}};
     put<int64_t>(marker.bytes, safePoint);
@@ -223,15 +235,18 @@ bool Ledger::cut(uint64_t epoch, int64_t safePoint, std::vector<Marker>& markers
     }
     markers.push_back(std::move(marker));
   }
+}
 
-  // Markers that were faster than this rank's own cut; what is older belongs to an abandoned epoch.
-  std::vector<Stash> stash;
-  stash.swap(stash_);
-  for (Stash& early : stash) {
-    if (early.epoch == epoch) apply(early.source, early.bytes.data(), early.bytes.size());
-    if (early.epoch > epoch) stash_.push_back(std::move(early));
-  }
-  return true;
+void Ledger::bareCut(std::vector<Marker>& markers) {
+  assert(phase_ == Phase::IDLE);
+  phase_ = Phase::BARE;
+  fault_.clear();
+  mark(0, markers);
+}
+
+void Ledger::acceptBare(int source, const char* marker, size_t bytes) {
+  assert(phase_ == Phase::BARE);
+  apply(source, marker, bytes);
 }
 
 void Ledger::accept(int source, uint64_t epoch, const char* marker, size_t bytes) {
@@ -409,7 +424,8 @@ void Ledger::fail(const std::string& text) {
   if (fault_.empty()) fault_ = text;
 }
 
-// C1: summed over all ranks, sent at cut = received at cut + channel state, channel by channel.
+// C1: summed over all ranks, sent at cut = received at cut + channel state, channel by channel. In a bare cut nothing is
+// noted of what was received: what both ends are about to subtract is compared.
 uint64_t Ledger::channelFingerprint() {
   uint64_t sum = 0;
   outgoing_.each([&](Outgoing& channel) {
@@ -529,7 +545,9 @@ std::vector<char> Ledger::counts() {
 }
 
 void Ledger::commit() {
-  assert(phase_ == Phase::SEALED);
+  bool bare = phase_ == Phase::BARE;
+  assert(bare || phase_ == Phase::SEALED);
+  statistics_.bareCuts += bare;
   outgoing_.each([&](Outgoing& channel) {
     channel.sent -= channel.atCut;
     beforeBase_.sent += static_cast<uint64_t>(channel.atCut);
@@ -540,7 +558,7 @@ void Ledger::commit() {
     beforeBase_.received += static_cast<uint64_t>(channel.marked);
     if (numbering_ && channel.marked != 0) arrivedBeforeBase_[channel.id] += channel.marked;
   });
-  for (auto entry = communicators_.begin(); entry != communicators_.end();) {
+  for (auto entry = communicators_.begin(); !bare && entry != communicators_.end();) {
     entry->second.collectives -= entry->second.atCut;
     beforeBase_.collectives += static_cast<uint64_t>(entry->second.atCut);
     if (entry->second.freed && entry->second.collectives == 0) {

@@ -8,6 +8,7 @@
 // The cut of an epoch, with the method that makes each transition:
 //
 //   IDLE -> RECORDING [cut] -> CLOSED [markersClosed] -> SEALED [seal] -> IDLE [commit]
+//   IDLE -> BARE [bareCut] -> IDLE [commit]
 //                any of them -> IDLE [abandon]
 #pragma once
 #include <atomic>
@@ -94,6 +95,7 @@ struct LedgerStatistics {
   uint64_t drained = 0;   // messages the agent took off the network
   uint64_t replayed = 0;  // messages served from the queue
   uint64_t queued = 0;    // waiting now
+  uint64_t bareCuts = 0;  // that moved the base
 };
 
 // Of this launch.
@@ -188,6 +190,13 @@ class CAIRN_API Ledger {
   const std::string& refusal() const { return refusal_; }
   void accept(int source, uint64_t epoch, const char* marker, size_t bytes);
   void markersClosed();
+
+  // A bare cut moves the base and captures nothing: both ends of a channel subtract what the sender had sent when the cut
+  // began. The difference of their counts stays what it is, so that it may be anywhere in the program, and nobody need
+  // have received anything. Collectives keep their counts: no number is known to be right for all members.
+  void bareCut(std::vector<Marker>& markers);
+  void acceptBare(int source, const char* marker, size_t bytes);
+
   int64_t missing();
   // The (communicator, source) pairs that have late messages which nobody has asked for.
   std::set<std::pair<uint64_t, int>> drainable();
@@ -233,7 +242,7 @@ class CAIRN_API Ledger {
   size_t channels() const { return outgoing_.size() + incoming_.size(); }
 
  private:
-  enum class Phase { IDLE, RECORDING, CLOSED, SEALED };
+  enum class Phase { IDLE, BARE, RECORDING, CLOSED, SEALED };
 
   struct Outgoing {
     ChannelId id{};
@@ -253,7 +262,7 @@ class CAIRN_API Ledger {
     int64_t atCut = 0;
     uint64_t lastSequence = 0;  // highest sequence handed to the application
     uint64_t lastAtCut = 0;
-    int64_t marked = 0;  // sent at the sender's cut, since the base
+    int64_t marked = 0;  // sent at the sender's cut, since the base; set by its marker
     bool synchronous = false;
     int64_t overtaken = 0;  // receives completed after the cut that were posted before one completed ahead of it
     std::vector<Record> records;  // completed after the cut
@@ -261,6 +270,7 @@ class CAIRN_API Ledger {
     int64_t late() const { return marked - atCut; }
   };
 
+  void mark(int64_t safePoint, std::vector<Marker>& markers);
   void apply(int source, const char* marker, size_t bytes);
   bool known(const Incoming& channel) const;
   bool couldMatch(const Receive* receive, const ChannelId& channel) const;

@@ -53,7 +53,7 @@ std::string Ledger::dump() {
   std::string text = "rank " + std::to_string(me_) + ": " + std::to_string(t.sent) + " sent, " +
                      std::to_string(t.received) + " received, " + std::to_string(t.collectives) + " collectives, " +
                      std::to_string(s.drained) + " drained, " + std::to_string(s.replayed) + " replayed, " +
-                     std::to_string(s.late) + " late\n";
+                     std::to_string(s.late) + " late, " + std::to_string(s.bareCuts) + " bare cuts\n";
   for (const auto& entry : communicators_) {
     const Communicator& c = entry.second;
     text += c.name + (c.freed ? " (freed)" : "") + ": rank " + std::to_string(c.rank) + " of " +

@@ -18,6 +18,22 @@ PayloadRef payload(JNIEnv* env, jbyteArray bytes) {
   return result;
 }
 
+// Each element: the destination as a little-endian int, then the marker.
+jobjectArray framed(JNIEnv* env, const std::vector<Marker>& markers) {
+  jobjectArray result =
+      env->NewObjectArray(static_cast<jsize>(markers.size()), env->FindClass("[B"), nullptr);
+  for (size_t i = 0; result && i < markers.size(); i++) {
+    std::vector<char> bytes;
+    put<int32_t>(bytes, markers[i].destination);
+    bytes.insert(bytes.end(), markers[i].bytes.begin(), markers[i].bytes.end());
+    jbyteArray element = toJava(env, bytes.data(), bytes.size());
+    if (!element) return nullptr;
+    env->SetObjectArrayElement(result, static_cast<jsize>(i), element);
+    env->DeleteLocalRef(element);
+  }
+  return result;
+}
+
 }  // namespace
 
 extern "C" {
@@ -30,7 +46,7 @@ JNIEXPORT void JNICALL Java_io_cairn_natives_NativeLedger_destroy(JNIEnv*, jclas
   delete at<Ledger>(ledger);
 }
 
-// Each element: the destination as a little-endian int, then the marker. Null if the cut is refused.
+// As framed(). Null if the cut is refused.
 JNIEXPORT jobjectArray JNICALL Java_io_cairn_natives_NativeLedger_cut(JNIEnv* env, jclass, jlong ledger, jlong epoch,
                                                                       jlong safePoint) {
   std::vector<Marker> markers;
@@ -39,18 +55,7 @@ JNIEXPORT jobjectArray JNICALL Java_io_cairn_natives_NativeLedger_cut(JNIEnv* en
     Guard guard(at<Ledger>(ledger)->lock);
     if (!at<Ledger>(ledger)->cut(static_cast<uint64_t>(epoch), safePoint, markers)) return nullptr;
   }
-  jobjectArray result =
-      env->NewObjectArray(static_cast<jsize>(markers.size()), env->FindClass("[B"), nullptr);
-  for (size_t i = 0; result && i < markers.size(); i++) {
-    std::vector<char> framed;
-    put<int32_t>(framed, markers[i].destination);
-    framed.insert(framed.end(), markers[i].bytes.begin(), markers[i].bytes.end());
-    jbyteArray element = toJava(env, framed.data(), framed.size());
-    if (!element) return nullptr;
-    env->SetObjectArrayElement(result, static_cast<jsize>(i), element);
-    env->DeleteLocalRef(element);
-  }
-  return result;
+  return framed(env, markers);
 }
 
 JNIEXPORT jstring JNICALL Java_io_cairn_natives_NativeLedger_refusal(JNIEnv* env, jclass, jlong ledger) {
@@ -67,6 +72,23 @@ JNIEXPORT void JNICALL Java_io_cairn_natives_NativeLedger_accept(JNIEnv* env, jc
   std::vector<char> bytes = fromJava(env, marker);
   Guard guard(at<Ledger>(ledger)->lock);
   at<Ledger>(ledger)->accept(source, static_cast<uint64_t>(epoch), bytes.data(), bytes.size());
+}
+
+// As framed().
+JNIEXPORT jobjectArray JNICALL Java_io_cairn_natives_NativeLedger_bareCut(JNIEnv* env, jclass, jlong ledger) {
+  std::vector<Marker> markers;
+  {
+    Guard guard(at<Ledger>(ledger)->lock);
+    at<Ledger>(ledger)->bareCut(markers);
+  }
+  return framed(env, markers);
+}
+
+JNIEXPORT void JNICALL Java_io_cairn_natives_NativeLedger_acceptBare(JNIEnv* env, jclass, jlong ledger, jint source,
+                                                                     jbyteArray marker) {
+  std::vector<char> bytes = fromJava(env, marker);
+  Guard guard(at<Ledger>(ledger)->lock);
+  at<Ledger>(ledger)->acceptBare(source, bytes.data(), bytes.size());
 }
 
 JNIEXPORT void JNICALL Java_io_cairn_natives_NativeLedger_markersClosed(JNIEnv*, jclass, jlong ledger) {
@@ -162,14 +184,16 @@ JNIEXPORT jstring JNICALL Java_io_cairn_natives_NativeLedger_restore(JNIEnv* env
 
 JNIEXPORT jlongArray JNICALL Java_io_cairn_natives_NativeLedger_statistics(JNIEnv* env, jclass, jlong ledger) {
   LedgerStatistics s;
+  size_t channels;
   {
     Guard guard(at<Ledger>(ledger)->lock);
     s = at<Ledger>(ledger)->statistics();
+    channels = at<Ledger>(ledger)->channels();
   }
-  jlong values[4] = {static_cast<jlong>(s.late), static_cast<jlong>(s.drained), static_cast<jlong>(s.replayed),
-                     static_cast<jlong>(s.queued)};
-  jlongArray result = env->NewLongArray(4);
-  if (result) env->SetLongArrayRegion(result, 0, 4, values);
+  jlong values[6] = {static_cast<jlong>(s.late),   static_cast<jlong>(s.drained),  static_cast<jlong>(s.replayed),
+                     static_cast<jlong>(s.queued), static_cast<jlong>(s.bareCuts), static_cast<jlong>(channels)};
+  jlongArray result = env->NewLongArray(6);
+  if (result) env->SetLongArrayRegion(result, 0, 6, values);
   return result;
 }
 

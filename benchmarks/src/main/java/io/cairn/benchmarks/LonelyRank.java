@@ -71,6 +71,16 @@ final class LonelyRank implements Fabric, Ledger, Capture, Store, EpochEvents, E
   }
 
   @Override
+  public List<OutgoingMarker> bareCut() {
+    throw unasked();
+  }
+
+  @Override
+  public void acceptBare(int source, byte[] marker) {
+    throw unasked();
+  }
+
+  @Override
   public void markersClosed() {
     throw unasked();
   }
@@ -167,7 +177,7 @@ final class LonelyRank implements Fabric, Ledger, Capture, Store, EpochEvents, E
 
   @Override
   public Statistics statistics() {
-    return new Statistics(0, 0, 0, 0);
+    return new Statistics(0, 0, 0, 0, 0, 0);
   }
 
   @Override

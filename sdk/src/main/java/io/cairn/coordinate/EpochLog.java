@@ -10,6 +10,9 @@ public interface EpochLog {
   /** An epoch has been committed or abandoned, on all ranks. Agent's thread. */
   void settled(EpochReport report);
 
+  /** A bare cut has been committed or abandoned, on all ranks. Agent's thread. */
+  void bareCut(BareCutReport report);
+
   /**
    * Something went wrong that changes nothing for the computation.
    *

@@ -21,6 +21,8 @@ import java.time.Duration;
  * @param reportTimeoutNanos how long the search for a straddling collective's culprit may take
  * @param free whether each rank cuts at its own next safe point, rather than all at an agreed one
  * @param holdLimitNanos how long a call of a free-running rank waits for the other ranks' cuts
+ * @param channelsBeforeBareCut how many channels a rank remembers, at most, before it wishes for a
+ *     bare cut; its own, ranks may differ
  */
 public record EpochSettings(
     long intervalNanos,
@@ -36,7 +38,14 @@ public record EpochSettings(
     long writeTimeoutNanos,
     long reportTimeoutNanos,
     boolean free,
-    long holdLimitNanos) {
+    long holdLimitNanos,
+    long channelsBeforeBareCut) {
+
+  /**
+   * A few megabytes. A program that uses its channels again and again has fewer of them, and never
+   * needs a bare cut.
+   */
+  public static final long CHANNELS_BEFORE_BARE_CUT = 100_000;
 
   public EpochSettings {
     notNegative("intervalNanos", intervalNanos);
@@ -52,6 +61,7 @@ public record EpochSettings(
     notNegative("writeTimeoutNanos", writeTimeoutNanos);
     notNegative("reportTimeoutNanos", reportTimeoutNanos);
     notNegative("holdLimitNanos", holdLimitNanos);
+    notNegative("channelsBeforeBareCut", channelsBeforeBareCut);
   }
 
   /**
@@ -72,7 +82,8 @@ public record EpochSettings(
         Duration.ofMinutes(30).toNanos(),
         Duration.ofSeconds(10).toNanos(),
         false,
-        0);
+        0,
+        CHANNELS_BEFORE_BARE_CUT);
   }
 
   /** The same, with a checkpoint at every {@code interval}; {@link Duration#ZERO} for none. */
@@ -91,7 +102,8 @@ public record EpochSettings(
         writeTimeoutNanos,
         reportTimeoutNanos,
         free,
-        holdLimitNanos);
+        holdLimitNanos,
+        channelsBeforeBareCut);
   }
 
   /** The same, with a checkpoint every {@code safePoints} safe points; 0 for none. */
@@ -110,7 +122,8 @@ public record EpochSettings(
         writeTimeoutNanos,
         reportTimeoutNanos,
         free,
-        holdLimitNanos);
+        holdLimitNanos,
+        channelsBeforeBareCut);
   }
 
   /** The same, with other limits on what an epoch waits for. */
@@ -130,7 +143,8 @@ public record EpochSettings(
         write.toNanos(),
         report.toNanos(),
         free,
-        holdLimitNanos);
+        holdLimitNanos,
+        channelsBeforeBareCut);
   }
 
   /** The same, leaving late messages to the application for {@code delay}. */
@@ -149,7 +163,8 @@ public record EpochSettings(
         writeTimeoutNanos,
         reportTimeoutNanos,
         free,
-        holdLimitNanos);
+        holdLimitNanos,
+        channelsBeforeBareCut);
   }
 
   /**
@@ -171,7 +186,28 @@ public record EpochSettings(
         writeTimeoutNanos,
         reportTimeoutNanos,
         true,
-        limit.toNanos());
+        limit.toNanos(),
+        channelsBeforeBareCut);
+  }
+
+  /** The same, with bare cuts when a rank remembers more than {@code channels}. */
+  public EpochSettings withChannelsBeforeBareCut(long channels) {
+    return new EpochSettings(
+        intervalNanos,
+        everySafePoints,
+        idlePaceNanos,
+        fastPaceNanos,
+        waitPaceNanos,
+        requestPollNanos,
+        cutTimeoutNanos,
+        holdTimeoutNanos,
+        drainDelayNanos,
+        sealTimeoutNanos,
+        writeTimeoutNanos,
+        reportTimeoutNanos,
+        free,
+        holdLimitNanos,
+        channels);
   }
 
   private static void notNegative(String name, long value) {

@@ -6,19 +6,24 @@ import java.nio.ByteOrder;
 
 /**
  * A message between two agents, little-endian: {@code Frame --> Kind (8 bits), Generation (64),
- * Epoch (64), Base (64), Payload}.
+ * Epoch (64), Base (64), BareCut (64), Payload}.
  *
- * @param base the last committed epoch, from which the payload counts
+ * @param epoch the pending epoch; in a bare cut the last one that was begun
+ * @param base the last committed epoch
+ * @param bareCut the last bare cut that was begun in this generation; the payload counts from it or
+ *     from {@code base}, whichever is later
  */
-record Frame(Kind kind, long generation, long epoch, long base, byte[] payload) {
+record Frame(Kind kind, long generation, long epoch, long base, long bareCut, byte[] payload) {
 
-  private static final int HEADER_BYTES = 1 + 3 * Long.BYTES;
+  private static final int HEADER_BYTES = 1 + 4 * Long.BYTES;
 
   enum Kind {
     /** A {@link Ledger.OutgoingMarker}. */
     MARKER((byte) 1),
     /** {@link CollectiveCounts}. */
-    COUNTS((byte) 2);
+    COUNTS((byte) 2),
+    /** A {@link Ledger.OutgoingMarker} of a bare cut. */
+    BARE_MARKER((byte) 3);
 
     final byte code;
 
@@ -44,6 +49,7 @@ record Frame(Kind kind, long generation, long epoch, long base, byte[] payload) 
         .putLong(generation)
         .putLong(epoch)
         .putLong(base)
+        .putLong(bareCut)
         .put(payload)
         .array();
   }
@@ -58,8 +64,9 @@ record Frame(Kind kind, long generation, long epoch, long base, byte[] payload) 
     long generation = in.getLong();
     long epoch = in.getLong();
     long base = in.getLong();
+    long bareCut = in.getLong();
     byte[] payload = new byte[in.remaining()];
     in.get(payload);
-    return new Frame(kind, generation, epoch, base, payload);
+    return new Frame(kind, generation, epoch, base, bareCut, payload);
   }
 }

@@ -5,7 +5,7 @@ import java.util.List;
 
 /**
  * One rank's account of its channels: how many messages were sent and received since the base (the
- * last committed cut), and, while an epoch is pending, the late messages recorded as its channel
+ * last committed cut, an epoch's or a bare one), and, while an epoch is pending, the late messages recorded as its channel
  * state. A channel is (communicator, source, destination, tag), ranks being world ranks.
  *
  * <p>{@link #cut} is called by the application's thread, everything else by the agent;
@@ -37,6 +37,16 @@ public interface Ledger {
   void markersClosed();
 
   /**
+   * Begins a bare cut, while no epoch is pending: notes for each channel how much this rank has sent
+   * since the base, which both ends are to subtract, and returns the markers to send. The
+   * application goes on, wherever it is; nothing is recorded.
+   */
+  List<OutgoingMarker> bareCut();
+
+  /** Takes a marker of the bare cut that this rank has begun. */
+  void acceptBare(int source, byte[] marker);
+
+  /**
    * How many late messages are still to be recorded, at least; 0 only when the channel state is
    * complete. Meaningful after {@link #markersClosed}.
    */
@@ -58,7 +68,8 @@ public interface Ledger {
    * This rank's term of the channels' fingerprint, modulo 2^64: over channels PRF(channel) x (sent
    * at cut) as the sender minus PRF(channel) x (received at cut + channel state) as the receiver.
    * The sum over all ranks is zero when the cut is consistent (C1). Valid when {@link #missing} is
-   * zero.
+   * zero. In a bare cut, when all markers are in: PRF(channel) x what this rank is about to subtract;
+   * zero over all when both ends of each channel subtract the same.
    */
   long channelFingerprint();
 
@@ -81,13 +92,16 @@ public interface Ledger {
    */
   SealedChannels seal();
 
-  /** The epoch is committed: the pending cut becomes the base. */
+  /** The epoch or the bare cut is committed: it becomes the base. */
   void commit();
 
-  /** The epoch is abandoned: the base stays, the pending cut is forgotten, no message is. */
+  /**
+   * The epoch or the bare cut is abandoned: the base stays, the pending cut is forgotten, no message
+   * is.
+   */
   void abandon();
 
-  /** Messages recorded, taken off the network and served from the queue so far, for reports. */
+  /** What this ledger has done so far and holds now; constant time. */
   Statistics statistics();
 
   /** A marker to send: {@code bytes} is the ledger's own encoding. */
@@ -113,6 +127,9 @@ public interface Ledger {
    *     application
    * @param replayed messages served from the queue
    * @param queued messages waiting in the queue now
+   * @param bareCuts bare cuts that moved the base
+   * @param channels channels that it remembers now, both directions
    */
-  record Statistics(long late, long drained, long replayed, long queued) {}
+  record Statistics(
+      long late, long drained, long replayed, long queued, long bareCuts, long channels) {}
 }

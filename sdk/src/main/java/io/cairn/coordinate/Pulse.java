@@ -27,7 +27,11 @@ final class Pulse {
   static final int FIRST_TO_CUT = 6;
 
   static final int HELD_NANOS = 7;
-  static final int MAXIMA = 8;
+
+  /** 1 if the rank's ledger remembers too many channels. */
+  static final int BARE_WISH = 8;
+
+  static final int MAXIMA = 9;
 
   // Sums. Each is zero when nothing stands in the way.
   /** Ranks that pass no safe point any more. */
@@ -42,7 +46,7 @@ final class Pulse {
   /** Frames sent minus frames received, over the whole launch. */
   static final int BALANCE = 3;
 
-  /** Ranks that can't go on with the epoch. */
+  /** Ranks that can't go on with the epoch, or with the bare cut. */
   static final int FAULTS = 4;
 
   /** Ranks whose image is not synced. */

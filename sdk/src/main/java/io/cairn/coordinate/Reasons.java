@@ -114,6 +114,20 @@ final class Reasons {
         .formatted(safePoint, fingerprint);
   }
 
+  static String bareCutSlow(int rank, long timeoutNanos, long balance) {
+    return "rank %d saw no end of it within %s (%d markers had not arrived at the last pulse)"
+        .formatted(rank, seconds(timeoutNanos), balance);
+  }
+
+  static String bareCutElsewhere() {
+    return "another rank could not go on";
+  }
+
+  static String bareCutInconsistent(long fingerprint) {
+    return "the ends of the channels would not move their base by the same counts (fingerprint %x); please report this"
+        .formatted(fingerprint);
+  }
+
   static String misaligned(long fewest, long most) {
     return "the ranks passed different numbers of safe points, %d to %d; all must pass the same number, at the same places of the program"
         .formatted(fewest, most);

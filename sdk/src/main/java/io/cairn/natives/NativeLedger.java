@@ -52,6 +52,10 @@ public class NativeLedger implements Ledger, AutoCloseable {
     if (framed == null) {
       throw new CutRefusedException(refusal(handle));
     }
+    return outgoing(framed);
+  }
+
+  private static List<OutgoingMarker> outgoing(byte[][] framed) {
     List<OutgoingMarker> markers = new ArrayList<>(framed.length);
     for (byte[] marker : framed) {
       int destination = ByteBuffer.wrap(marker).order(ByteOrder.LITTLE_ENDIAN).getInt();
@@ -63,6 +67,16 @@ public class NativeLedger implements Ledger, AutoCloseable {
   @Override
   public void accept(int source, long epoch, byte[] marker) {
     accept(handle, source, epoch, marker);
+  }
+
+  @Override
+  public List<OutgoingMarker> bareCut() {
+    return outgoing(bareCut(handle));
+  }
+
+  @Override
+  public void acceptBare(int source, byte[] marker) {
+    acceptBare(handle, source, marker);
   }
 
   @Override
@@ -139,7 +153,7 @@ public class NativeLedger implements Ledger, AutoCloseable {
   @Override
   public Statistics statistics() {
     long[] v = statistics(handle);
-    return new Statistics(v[0], v[1], v[2], v[3]);
+    return new Statistics(v[0], v[1], v[2], v[3], v[4], v[5]);
   }
 
   /**
@@ -257,6 +271,10 @@ public class NativeLedger implements Ledger, AutoCloseable {
   private static native String refusal(long ledger);
 
   private static native void accept(long ledger, int source, long epoch, byte[] marker);
+
+  private static native byte[][] bareCut(long ledger);
+
+  private static native void acceptBare(long ledger, int source, byte[] marker);
 
   private static native void markersClosed(long ledger);
 

@@ -105,7 +105,15 @@ final class Stubs {
     public void accept(int source, long epoch, byte[] marker) {}
 
     @Override
-    public void markersClosed() {}
+    public List<OutgoingMarker> bareCut() {
+      return List.of();
+  }
+
+  @Override
+  public void acceptBare(int source, byte[] marker) {}
+
+  @Override
+  public void markersClosed() {}
 
     @Override
     public long missing() {
@@ -153,7 +161,7 @@ final class Stubs {
 
     @Override
     public Statistics statistics() {
-      return new Statistics(0, 0, 0, 0);
+      return new Statistics(0, 0, 0, 0, 0, 0);
     }
   }
 
