@@ -428,8 +428,10 @@ void Ledger::fail(const std::string& text) {
 // noted of what was received: what both ends are about to subtract is compared.
 uint64_t Ledger::channelFingerprint() {
   uint64_t sum = 0;
+  // The last epoch that this rank has cut may have been another one's on others.
+  uint64_t epoch = phase_ == Phase::BARE ? 0 : epoch_;
   outgoing_.each([&](Outgoing& channel) {
-    sum += channelKey(epoch_, channel.id.communicator, me_, channel.id.peer, channel.id.tag) *
+    sum += channelKey(epoch, channel.id.communicator, me_, channel.id.peer, channel.id.tag) *
            static_cast<uint64_t>(channel.atCut);
   });
   incoming_.each([&](Incoming& channel) {
@@ -439,7 +441,7 @@ uint64_t Ledger::channelFingerprint() {
       candidates(channel, known);
       state = std::min(state, static_cast<int64_t>(known.size()));
     }
-    sum -= channelKey(epoch_, channel.id.communicator, channel.id.peer, me_, channel.id.tag) *
+    sum -= channelKey(epoch, channel.id.communicator, channel.id.peer, me_, channel.id.tag) *
            static_cast<uint64_t>(channel.atCut + state);
   });
   return sum;

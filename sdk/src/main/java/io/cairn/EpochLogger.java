@@ -3,6 +3,7 @@ package io.cairn;
 
 import io.cairn.api.CairnOptions.LogLevel;
 import io.cairn.api.CheckpointListener.RestoredEvent;
+import io.cairn.coordinate.BareCutReport;
 import io.cairn.coordinate.EpochLog;
 import io.cairn.coordinate.EpochReport;
 import java.lang.System.Logger.Level;
@@ -21,6 +22,7 @@ final class EpochLogger implements EpochLog {
 
   private final boolean speaks;
   private final boolean informs;
+  private final boolean tellsAll;
   private final int rank;
   private final Supplier<String> warnings;
 
@@ -34,6 +36,7 @@ final class EpochLogger implements EpochLog {
     this.warnings = warnings;
     speaks = rank == 0 || level == LogLevel.VERBOSE;
     informs = speaks && level != LogLevel.QUIET;
+    tellsAll = level == LogLevel.VERBOSE;
   }
 
   @Override
@@ -70,6 +73,26 @@ final class EpochLogger implements EpochLog {
     if (warning != null) {
       warning(warning, null);
     }
+  }
+
+  @Override
+  public void bareCut(BareCutReport report) {
+    if (!tellsAll) {
+      return;
+    }
+    LOGGER.log(
+        Level.INFO,
+        String.format(
+            Locale.ROOT,
+            "rank %d: bare cut %d %s: %,d channels before, %,d after, %.1f ms, of which %.1f ms of work%s",
+            rank,
+            report.number(),
+            report.committed() ? "committed" : "abandoned",
+            report.channelsBefore(),
+            report.channelsAfter(),
+            report.nanos() / 1e6,
+            report.workNanos() / 1e6,
+            report.committed() ? "" : "; " + report.reason()));
   }
 
   @Override

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.benchmarks;
 
+import io.cairn.coordinate.BareCutReport;
 import io.cairn.coordinate.Capture;
 import io.cairn.coordinate.EpochEvents;
 import io.cairn.coordinate.EpochLog;
@@ -197,6 +198,11 @@ final class LonelyRank implements Fabric, Ledger, Capture, Store, EpochEvents, E
 
   @Override
   public void abandoned(EpochReport report) {
+    throw unasked();
+  }
+
+  @Override
+  public void bareCut(BareCutReport report) {
     throw unasked();
   }
 

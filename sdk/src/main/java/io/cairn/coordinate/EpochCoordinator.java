@@ -42,6 +42,9 @@ import java.util.concurrent.TimeUnit;
  * Where ranks run free nothing is proposed: IDLE -> CUTTING [begin], and each rank cuts at its next
  * safe point.
  *
+ * <p>A bare cut: IDLE -> MARKING [beginBareCut] -> PROVING [proveBareCut] -> IDLE [commitBareCut],
+ * and from both to IDLE [abandonBareCut]. It needs agents only.
+ *
  * <p>A fault in any phase from CUTTING to RECORDING leads to ABANDONING, whose one pulse carries
  * the culprit's text. The invariants are those of docs/protocol.md.
  *
@@ -104,6 +107,10 @@ public final class EpochCoordinator {
     RECORDING,
     /** A rank can't go on: the pulse under way carries its reason. */
     ABANDONING,
+    /** The markers of a bare cut are on their way. */
+    MARKING,
+    /** Both ends of all channels are compared, before they move their base. */
+    PROVING,
     /** All ranks have closed. */
     CLOSED
   }
@@ -115,6 +122,7 @@ public final class EpochCoordinator {
   private final Clock clock;
   private final EpochSettings settings;
   private final SafePointGate gate;
+  private final BareCuts bare;
   private final int rank;
   private final int size;
   private final long generation;
@@ -151,7 +159,7 @@ public final class EpochCoordinator {
   /** The proposed or pending epoch as this rank knows it; null while idle. */
   private Pending pending;
 
-  /** Frames of an epoch that this rank hasn't begun yet, because its pulse isn't known here. */
+  /** Frames of a cut that this rank hasn't begun yet, because its pulse isn't known here. */
   private final List<Fabric.Message> ahead = new ArrayList<>();
 
   // A free-running program is left alone for a while after calls were held too long.
@@ -204,6 +212,7 @@ public final class EpochCoordinator {
             clock,
             settings.holdTimeoutNanos(),
             origin.safePoint());
+    bare = new BareCuts(ledger, clock, settings.channelsBeforeBareCut());
     long now = clock.nanoTime();
     phaseSinceNanos = now;
     lastStartNanos = now;
@@ -271,6 +280,12 @@ public final class EpochCoordinator {
     mineSum[Pulse.UNSETTLED] = leaving ? 1 : 0;
     announcing = settings.free() && ledger.hold().synchronousUsed();
     mineSum[Pulse.SYNCHRONOUS] = announcing ? 1 : 0;
+    if (phase == Phase.IDLE) {
+      mineMax[Pulse.BARE_WISH] = bare.wished() ? 1 : 0;
+    } else if (phase == Phase.MARKING || phase == Phase.PROVING) {
+      mineSum[Pulse.CHANNELS] = bare.term();
+      mineSum[Pulse.FAULTS] = bare.fault() == null ? 0 : 1;
+    }
     if (pending != null) {
       contribute(pending);
     }
@@ -339,7 +354,7 @@ public final class EpochCoordinator {
         yield gate.closing() ? settings.waitPaceNanos() : settings.idlePaceNanos();
       }
       case PROPOSED, REPORTING, ABANDONING -> settings.fastPaceNanos();
-      case CUTTING, SEALING, RECORDING ->
+      case CUTTING, SEALING, RECORDING, MARKING, PROVING ->
           sincePhase() < HURRY_NANOS ? settings.fastPaceNanos() : settings.waitPaceNanos();
       case CLOSED -> CLOSED;
     };
@@ -349,7 +364,9 @@ public final class EpochCoordinator {
 
   private void send(Frame.Kind kind, int destination, byte[] payload) {
     framesSent++;
-    fabric.send(destination, new Frame(kind, generation, pending.epoch, base, payload).toBytes());
+    long epoch = pending == null ? lastEpoch : pending.epoch;
+    fabric.send(
+        destination, new Frame(kind, generation, epoch, base, bare.number(), payload).toBytes());
   }
 
   private void receiveFrames() {
@@ -361,7 +378,14 @@ public final class EpochCoordinator {
 
   private void receive(Fabric.Message m) {
     Frame frame = Frame.of(m.bytes());
-    if (frame.generation() != generation || frame.epoch() <= lastSettled()) {
+    if (frame.generation() != generation) {
+      return;
+    }
+    if (frame.kind() == Frame.Kind.BARE_MARKER) {
+      receiveBare(m, frame);
+      return;
+    }
+    if (frame.epoch() <= lastSettled()) {
       return; // A stray of an epoch that was abandoned: it counts, that is all.
     }
     if (settings.free() && phase == Phase.IDLE && frame.epoch() == lastEpoch + 1) {
@@ -371,15 +395,48 @@ public final class EpochCoordinator {
     }
     // C10: a frame is sent after the vote that all ranks took part in, so this rank knows its
     // epoch.
-    if (pending == null || frame.epoch() != pending.epoch || frame.base() != base) {
-      throw new IllegalStateException(
-          "rank %d got a %s frame of epoch %d, base %d from rank %d in phase %s, base %d"
-              .formatted(rank, frame.kind(), frame.epoch(), frame.base(), m.source(), phase, base));
+    if (pending == null
+        || frame.epoch() != pending.epoch
+        || frame.base() != base
+        || frame.bareCut() != bare.number()) {
+      throw misplaced(m, frame);
     }
     switch (frame.kind()) {
       case MARKER -> pending.markers.add(new Fabric.Message(m.source(), frame.payload()));
       case COUNTS -> pending.counts.add(m.source(), frame.payload());
+      case BARE_MARKER -> throw new AssertionError(frame.kind());
     }
+  }
+
+  private void receiveBare(Fabric.Message m, Frame frame) {
+    long number = bare.number();
+    if (phase == Phase.IDLE && frame.bareCut() == number + 1) {
+      ahead.add(m); // As above: its pulse is still under way here.
+    } else if (phase == Phase.MARKING && frame.bareCut() == number) {
+      if (frame.base() != base || frame.epoch() != lastEpoch) {
+        throw misplaced(m, frame);
+      }
+      bare.accept(m.source(), frame.payload());
+    } else if (frame.bareCut() > number || phase == Phase.PROVING) {
+      throw misplaced(m, frame);
+    }
+    // Else a stray of a bare cut that was abandoned.
+  }
+
+  private IllegalStateException misplaced(Fabric.Message m, Frame frame) {
+    return new IllegalStateException(
+        "rank %d got a %s frame of epoch %d, base %d, bare cut %d from rank %d in phase %s, epoch %d, base %d, bare cut %d"
+            .formatted(
+                rank,
+                frame.kind(),
+                frame.epoch(),
+                frame.base(),
+                frame.bareCut(),
+                m.source(),
+                phase,
+                lastEpoch,
+                base,
+                bare.number()));
   }
 
   private long lastSettled() {
@@ -398,6 +455,7 @@ public final class EpochCoordinator {
       case SEALING -> workSealing(pending);
       case REPORTING -> workReporting(pending);
       case RECORDING -> workRecording(pending);
+      case MARKING, PROVING -> workBareCut();
       case PROPOSED, ABANDONING, CLOSED -> {}
     }
   }
@@ -420,6 +478,16 @@ public final class EpochCoordinator {
       if (store.takeRequest()) {
         operatorRequests++;
       }
+    }
+  }
+
+  private void workBareCut() {
+    String fault = ledger.fault();
+    if (fault != null) {
+      bare.fail(fault);
+    }
+    if (sincePhase() >= settings.cutTimeoutNanos()) {
+      bare.fail(Reasons.bareCutSlow(rank, settings.cutTimeoutNanos(), sum[Pulse.BALANCE]));
     }
   }
 
@@ -647,6 +715,7 @@ public final class EpochCoordinator {
         }
       }
       case ABANDONING -> abandon(PulseText.get(sum, Pulse.TEXT));
+      case MARKING, PROVING -> decideBareCut();
       case CLOSED -> throw new AssertionError("a pulse completed after the last one");
     }
   }
@@ -662,31 +731,91 @@ public final class EpochCoordinator {
   }
 
   private void decideIdle() {
-    if (sum[Pulse.CLOSING] > 0) {
-      if (sum[Pulse.CLOSING] == size && sum[Pulse.BALANCE] == 0 && sum[Pulse.UNSETTLED] == 0) {
+    boolean settled = sum[Pulse.UNSETTLED] == 0;
+    if (sum[Pulse.CLOSING] == size) {
+      if (sum[Pulse.BALANCE] == 0 && settled) {
         close();
       }
       return;
     }
+    // Nothing is begun while a thread is still in an abandoned cut. A rank that is closing keeps
+    // epochs off, but not bare cuts: the others may go on for long.
+    boolean begun = sum[Pulse.CLOSING] == 0 && beginEpoch(settled);
+    if (!begun && settled && max[Pulse.BARE_WISH] > 0) {
+      beginBareCut();
+    }
+  }
+
+  private boolean beginEpoch(boolean settled) {
     if (lastSafePoint < 0) {
       lastSafePoint = max[Pulse.INDEX];
     }
-    if (sum[Pulse.UNSETTLED] > 0) {
-      return;
+    if (!settled) {
+      return false;
     }
+    boolean wish = max[Pulse.WISH] > 0;
     if (settings.free()) {
-      if (max[Pulse.WISH] > 0) {
+      if (wish) {
         begin();
       }
-      return;
+      return wish;
     }
     long nearest = max[Pulse.INDEX] + margin();
-    if (max[Pulse.WISH] > 0) {
-      propose(nearest);
-    } else if (settings.everySafePoints() > 0
-        && nearest >= lastSafePoint + settings.everySafePoints()) {
+    boolean due =
+        settings.everySafePoints() > 0 && nearest >= lastSafePoint + settings.everySafePoints();
+    if (wish || due) {
       propose(nearest);
     }
+    return wish || due;
+  }
+
+  // A bare cut. The difference of both ends' counts, sent minus received, doesn't change when the
+  // same number is subtracted from both. So nobody stops for it, at a safe point or in a call, and
+  // no message is early in it; only an epoch's cut must not have begun.
+
+  private void beginBareCut() {
+    List<Ledger.OutgoingMarker> markers = bare.begin();
+    enter(Phase.MARKING);
+    for (Ledger.OutgoingMarker marker : markers) {
+      send(Frame.Kind.BARE_MARKER, marker.destination(), marker.bytes());
+    }
+    ahead.forEach(this::receive);
+    ahead.clear();
+  }
+
+  private void decideBareCut() {
+    if (sum[Pulse.FAULTS] > 0) {
+      abandonBareCut(bare.fault() == null ? Reasons.bareCutElsewhere() : bare.fault());
+    } else if (phase == Phase.MARKING) {
+      if (sum[Pulse.BALANCE] == 0) {
+        proveBareCut();
+      }
+    } else if (sum[Pulse.CHANNELS] == 0) {
+      commitBareCut();
+    } else {
+      String reason = Reasons.bareCutInconsistent(sum[Pulse.CHANNELS]);
+      if (rank == 0) {
+        log.warning("bare cut " + bare.number() + " was abandoned: " + reason, null);
+      }
+      abandonBareCut(reason);
+    }
+  }
+
+  private void proveBareCut() {
+    bare.prove();
+    enter(Phase.PROVING);
+  }
+
+  private void commitBareCut() {
+    BareCutReport report = bare.commit();
+    enter(Phase.IDLE);
+    log.bareCut(report);
+  }
+
+  private void abandonBareCut(String reason) {
+    BareCutReport report = bare.abandon(reason);
+    enter(Phase.IDLE);
+    log.bareCut(report);
   }
 
   /**
@@ -780,7 +909,7 @@ public final class EpochCoordinator {
           commit();
         }
       }
-      case IDLE, PROPOSED, ABANDONING, CLOSED -> throw new AssertionError(phase);
+      case IDLE, PROPOSED, ABANDONING, MARKING, PROVING, CLOSED -> throw new AssertionError(phase);
     }
   }
 
@@ -831,6 +960,7 @@ public final class EpochCoordinator {
   private void commit() {
     Pending p = pending;
     ledger.commit();
+    bare.baseMoved();
     store.commit(p.epoch);
     base = p.epoch;
     heldInARow = 0;
@@ -931,7 +1061,12 @@ public final class EpochCoordinator {
   /** Programmer errors; the numbers are those of docs/protocol.md. */
   private void assertState() {
     // S1: an epoch is pending in exactly the phases that need one.
-    assert (pending == null) == (phase == Phase.IDLE || phase == Phase.CLOSED) : phase;
+    boolean withoutEpoch =
+        switch (phase) {
+          case IDLE, MARKING, PROVING, CLOSED -> true;
+          default -> false;
+        };
+    assert (pending == null) == withoutEpoch : phase;
     // S2: epoch numbers only grow, and the base is never ahead of them.
     assert base <= lastEpoch : "base " + base + ", last epoch " + lastEpoch;
     // S3: the application's thread is in no abandoned cut while another safe point is proposed.

@@ -5,8 +5,9 @@ import java.util.List;
 
 /**
  * One rank's account of its channels: how many messages were sent and received since the base (the
- * last committed cut, an epoch's or a bare one), and, while an epoch is pending, the late messages recorded as its channel
- * state. A channel is (communicator, source, destination, tag), ranks being world ranks.
+ * last committed cut, an epoch's or a bare one), and, while an epoch is pending, the late messages
+ * recorded as its channel state. A channel is (communicator, source, destination, tag), ranks being
+ * world ranks.
  *
  * <p>{@link #cut} is called by the application's thread, everything else by the agent;
  * implementations guard themselves.
@@ -37,8 +38,8 @@ public interface Ledger {
   void markersClosed();
 
   /**
-   * Begins a bare cut, while no epoch is pending: notes for each channel how much this rank has sent
-   * since the base, which both ends are to subtract, and returns the markers to send. The
+   * Begins a bare cut, while no epoch is pending: notes for each channel how much this rank has
+   * sent since the base, which both ends are to subtract, and returns the markers to send. The
    * application goes on, wherever it is; nothing is recorded.
    */
   List<OutgoingMarker> bareCut();
@@ -68,8 +69,8 @@ public interface Ledger {
    * This rank's term of the channels' fingerprint, modulo 2^64: over channels PRF(channel) x (sent
    * at cut) as the sender minus PRF(channel) x (received at cut + channel state) as the receiver.
    * The sum over all ranks is zero when the cut is consistent (C1). Valid when {@link #missing} is
-   * zero. In a bare cut, when all markers are in: PRF(channel) x what this rank is about to subtract;
-   * zero over all when both ends of each channel subtract the same.
+   * zero. In a bare cut, when all markers are in: PRF(channel) x what this rank is about to
+   * subtract; zero over all when both ends of each channel subtract the same.
    */
   long channelFingerprint();
 
@@ -96,8 +97,8 @@ public interface Ledger {
   void commit();
 
   /**
-   * The epoch or the bare cut is abandoned: the base stays, the pending cut is forgotten, no message
-   * is.
+   * The epoch or the bare cut is abandoned: the base stays, the pending cut is forgotten, no
+   * message is.
    */
   void abandon();
 

@@ -66,6 +66,11 @@ class EpochCoordinatorTest {
     Progress record = Progress.DONE;
     boolean operatorRequest;
     boolean ended;
+    int frames;
+    long channels;
+    long channelsLeft;
+    int moved;
+    int unmoved;
     Runnable whileCapturing = () -> {};
 
     final class Image extends Stubs.InstantImage {
@@ -114,7 +119,9 @@ class EpochCoordinatorTest {
               for (Message m = world.poll(); m != null; m = world.poll()) {
                 held.add(m);
               }
-              return holdFrames ? null : held.poll();
+              Message next = holdFrames ? null : held.poll();
+              frames += next == null ? 0 : 1;
+              return next;
             }
           };
       Ledger ledger =
@@ -131,6 +138,32 @@ class EpochCoordinatorTest {
             @Override
             public void accept(int source, long epoch, byte[] marker) {
               accepted.add(source + " in " + epoch);
+            }
+
+            @Override
+            public List<OutgoingMarker> bareCut() {
+              return peers.stream().map(p -> new OutgoingMarker(p, new byte[8])).toList();
+            }
+
+            @Override
+            public void acceptBare(int source, byte[] marker) {
+              accepted.add(source + " bare");
+            }
+
+            @Override
+            public void commit() {
+              moved++;
+              channels = channelsLeft;
+            }
+
+            @Override
+            public void abandon() {
+              unmoved++;
+            }
+
+            @Override
+            public Statistics statistics() {
+              return new Statistics(0, 0, 0, 0, 0, channels);
             }
 
             @Override
@@ -674,6 +707,199 @@ class EpochCoordinatorTest {
     ticks(200);
     assertEquals(
         2, ranks.get(0).notes.settled.size(), "two requests before the vote are one epoch");
+  }
+
+  // ---- bare cuts
+
+  private void bareWorld(int size) {
+    world(size, SETTINGS.withChannelsBeforeBareCut(1000), Origin.fresh(1));
+  }
+
+  private List<BareCutReport> bareCuts(Rank r) {
+    return List.copyOf(r.notes.bareCuts);
+  }
+
+  private BareCutReport bareCut(int count) {
+    until("a bare cut", () -> ranks.stream().allMatch(r -> bareCuts(r).size() >= count));
+    BareCutReport first = bareCuts(ranks.get(0)).get(count - 1);
+    for (Rank r : ranks) {
+      BareCutReport report = bareCuts(r).get(count - 1);
+      assertEquals(count, report.number());
+      assertEquals(first.committed(), report.committed());
+    }
+    return first;
+  }
+
+  /** Nobody passes a safe point, nobody is told, and no number of an epoch is used up. */
+  @Test
+  void shouldMoveTheBaseWhenARankRemembersTooManyChannels() {
+    bareWorld(3);
+    ranks.get(0).peers = List.of(1, 2);
+    ranks.get(2).peers = List.of(0, 2);
+    ranks.get(1).channels = 1000;
+    ticks(500);
+    assertEquals(List.of(), bareCuts(ranks.get(0)), "not above the limit");
+    ranks.get(1).channels = 1001;
+    ranks.get(1).channelsLeft = 7;
+    assertTrue(bareCut(1).committed());
+    ticks(1000);
+    assertEquals(1, bareCuts(ranks.get(0)).size(), "the wish has gone");
+    assertEquals(List.of("2 bare"), ranks.get(0).accepted);
+    assertEquals(List.of("0 bare"), ranks.get(1).accepted);
+    BareCutReport report = bareCuts(ranks.get(1)).get(0);
+    assertEquals(1001, report.channelsBefore());
+    assertEquals(7, report.channelsAfter());
+    for (Rank r : ranks) {
+      assertEquals(1, r.moved);
+      assertEquals(0, r.unmoved);
+      assertEquals(List.of(), r.cuts);
+      assertEquals(List.of(), r.images);
+      assertEquals(0, r.gate.index());
+      assertTrue(r.notes.settled.isEmpty() && r.told.isEmpty() && r.notes.warnings.isEmpty());
+    }
+    ranks.get(0).accepted.clear();
+    request();
+    cutAll();
+    assertEquals(1, settle(1).epoch());
+    assertEquals(List.of("2 in 1"), ranks.get(0).accepted);
+  }
+
+  @Test
+  void shouldMoveTheBaseOnlyWhenAllMarkersAreIn() {
+    bareWorld(3);
+    ranks.get(0).peers = List.of(2);
+    ranks.get(2).holdFrames = true;
+    ranks.get(0).channels = 1001;
+    ticks(200);
+    ranks.get(1).gate.requestCheckpoint();
+    ticks(200);
+    for (Rank r : ranks) {
+      assertEquals(0, r.moved);
+      assertEquals(null, r.gate.view(), "an epoch was begun in a bare cut");
+    }
+    ranks.get(2).holdFrames = false;
+    assertTrue(bareCut(1).committed());
+    cutAll();
+    assertTrue(settle(1).committed());
+  }
+
+  @Test
+  void shouldNotMoveTheBaseWhenTheEndsOfTheChannelsDiffer() {
+    bareWorld(2);
+    ranks.get(1).channelTerm = 12;
+    ranks.get(1).channels = 1001;
+    BareCutReport report = bareCut(1);
+    assertFalse(report.committed());
+    assertTrue(report.reason().contains("fingerprint c"), report::reason);
+    for (Rank r : ranks) {
+      assertEquals(0, r.moved);
+      assertEquals(1, r.unmoved);
+      assertTrue(r.notes.settled.isEmpty() && r.told.isEmpty());
+    }
+    assertEquals(1, ranks.get(0).notes.warnings.size(), "a bug must be told");
+    assertTrue(ranks.get(1).notes.warnings.isEmpty());
+    assertGoesOn();
+  }
+
+  /** Each try costs the application a little: they become rare. */
+  @Test
+  void shouldTryAgainLaterAndLaterAfterAnAbandonedBareCut() {
+    bareWorld(2);
+    ranks.get(1).ledgerFault = "a marker from rank 0 is malformed: 3 bytes";
+    ranks.get(0).channels = 1001;
+    List<Long> ends = new ArrayList<>();
+    for (int count = 1; count <= 5; count++) {
+      assertFalse(bareCut(count).committed());
+      ends.add(now);
+    }
+    for (int i = 0; i < 4; i++) {
+      long between = ends.get(i + 1) - ends.get(i);
+      assertTrue(between >= (100 << i) * MILLI && between < ((100 << i) + 20) * MILLI, "" + ends);
+    }
+    assertEquals("another rank could not go on", bareCuts(ranks.get(0)).get(4).reason());
+    assertEquals(ranks.get(1).ledgerFault, bareCuts(ranks.get(1)).get(4).reason());
+    assertTrue(ranks.stream().allMatch(r -> r.notes.warnings.isEmpty()));
+    ranks.get(1).ledgerFault = null;
+    assertTrue(bareCut(6).committed());
+    assertGoesOn();
+  }
+
+  @Test
+  void shouldGiveABareCutUpWhoseMarkersAreLost() {
+    bareWorld(2);
+    ranks.get(0).peers = List.of(1);
+    ranks.get(1).holdFrames = true;
+    ranks.get(0).channels = 1001;
+    BareCutReport report = bareCut(1);
+    assertFalse(report.committed());
+    assertTrue(
+        report.reason().contains("saw no end of it within 0.1 s (1 markers"), report::reason);
+    ranks.get(0).channels = 0;
+    ranks.get(1).holdFrames = false;
+    ticks(100);
+    assertEquals(List.of(), ranks.get(1).accepted, "a stray marker was taken");
+    assertGoesOn();
+  }
+
+  /** Where many messages are always on their way, another bare cut would gain nothing. */
+  @Test
+  void shouldNotWishForABareCutAgainBeforeThereIsAsMuchToForget() {
+    bareWorld(2);
+    ranks.get(0).channels = 5000;
+    ranks.get(0).channelsLeft = 3000;
+    bareCut(1);
+    ranks.get(0).channels = 6000;
+    ticks(3000);
+    assertEquals(1, bareCuts(ranks.get(0)).size());
+    ranks.get(0).channels = 6001;
+    ranks.get(0).channelsLeft = 0;
+    bareCut(2);
+    ranks.get(0).channels = 1001;
+    bareCut(3);
+  }
+
+  @Test
+  void shouldPreferAnEpochToABareCut() {
+    bareWorld(2);
+    ranks.get(0).channels = 1001;
+    ranks.get(0).channelsLeft = 3;
+    ranks.get(1).gate.requestCheckpoint();
+    cutAll();
+    assertTrue(settle(1).committed());
+    ticks(500);
+    assertEquals(List.of(), bareCuts(ranks.get(0)), "the epoch has moved the base");
+  }
+
+  /** The last rank may have much to do yet. */
+  @Test
+  void shouldMoveTheBaseWhileSomeRanksAreClosing() {
+    bareWorld(3);
+    request();
+    ranks.get(1).gate.beginClose();
+    ranks.get(2).gate.beginClose();
+    ticks(100);
+    ranks.get(0).channels = 1001;
+    assertTrue(bareCut(1).committed());
+    assertEquals(0, ranks.get(0).notes.settled.size());
+    ranks.get(0).channels = 1001;
+    closeAll();
+    assertTrue(ranks.stream().allMatch(r -> r.moved == r.notes.bareCuts.size()));
+  }
+
+  /** As with an epoch of free-running ranks: its pulse may still be under way elsewhere. */
+  @Test
+  void shouldKeepTheMarkerOfABareCutThatThisRankHasNotHeardOf() {
+    bareWorld(2);
+    ranks.get(0).peers = List.of(1);
+    ticks(10);
+    ranks.get(0).channels = 1001;
+    ranks.get(1).holdPulses = true;
+    until("the marker", () -> ranks.get(1).frames == 1);
+    ticks(50);
+    assertEquals(List.of(), ranks.get(1).accepted);
+    ranks.get(1).holdPulses = false;
+    assertTrue(bareCut(1).committed());
+    assertEquals(List.of("0 bare"), ranks.get(1).accepted);
   }
 
   // ---- what is left of an abandoned epoch

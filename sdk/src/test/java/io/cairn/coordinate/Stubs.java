@@ -107,13 +107,13 @@ final class Stubs {
     @Override
     public List<OutgoingMarker> bareCut() {
       return List.of();
-  }
+    }
 
-  @Override
-  public void acceptBare(int source, byte[] marker) {}
+    @Override
+    public void acceptBare(int source, byte[] marker) {}
 
-  @Override
-  public void markersClosed() {}
+    @Override
+    public void markersClosed() {}
 
     @Override
     public long missing() {
@@ -309,11 +309,17 @@ final class Stubs {
   /** Keeps what it is told. */
   static final class Notes implements EpochLog {
     final Queue<EpochReport> settled = new ConcurrentLinkedQueue<>();
+    final Queue<BareCutReport> bareCuts = new ConcurrentLinkedQueue<>();
     final Queue<String> warnings = new ConcurrentLinkedQueue<>();
 
     @Override
     public void settled(EpochReport report) {
       settled.add(report);
+    }
+
+    @Override
+    public void bareCut(BareCutReport report) {
+      bareCuts.add(report);
     }
 
     @Override

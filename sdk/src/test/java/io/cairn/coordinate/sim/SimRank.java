@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.coordinate.sim;
 
+import io.cairn.coordinate.BareCutReport;
 import io.cairn.coordinate.Capture;
 import io.cairn.coordinate.Clock;
 import io.cairn.coordinate.EpochCoordinator;
@@ -121,6 +122,10 @@ final class SimRank implements Capture, EpochEvents, EpochLog, Store {
 
   boolean ended() {
     return mode == Mode.ENDED && agentEnded;
+  }
+
+  boolean closing() {
+    return mode == Mode.CLOSING;
   }
 
   Map<Integer, Integer> got() {
@@ -496,6 +501,11 @@ final class SimRank implements Capture, EpochEvents, EpochLog, Store {
   @Override
   public void settled(EpochReport report) {
     world.settled(rank, report);
+  }
+
+  @Override
+  public void bareCut(BareCutReport report) {
+    world.bareCut(report);
   }
 
   @Override

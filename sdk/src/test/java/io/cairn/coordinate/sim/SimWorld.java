@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.coordinate.sim;
 
+import io.cairn.coordinate.BareCutReport;
 import io.cairn.coordinate.EpochReport;
 import io.cairn.coordinate.EpochSettings;
 import io.cairn.coordinate.Origin;
@@ -62,6 +63,11 @@ final class SimWorld implements AutoCloseable {
     long heldWarnings;
     long drainedWhileHeld;
     long injected;
+    long bareCuts;
+    long bareCutsWithLateMessages;
+    long commitsAfterBareCuts;
+    long restoresAfterBareCuts;
+    long bareCutsWhileClosing;
     long events;
 
     @Override
@@ -69,7 +75,9 @@ final class SimWorld implements AutoCloseable {
       return ("%d worlds, %d events, %d epochs committed, %d abandoned (%d by injected faults), %d"
               + " crashes, %d restores; messages: %d late, %d drained, %d peeked, %d replayed; held"
               + " %d times; detected: %d early, %d straddling, %d finished early; calls: %d held,"
-              + " %d of them too long, %d messages drained meanwhile")
+              + " %d of them too long, %d messages drained meanwhile; %d bare cuts, %d of them over"
+              + " messages on their way, %d while ranks were closing, %d epochs committed and %d"
+              + " restored after some")
           .formatted(
               worlds,
               events,
@@ -88,7 +96,12 @@ final class SimWorld implements AutoCloseable {
               finishedEarly,
               heldCalls,
               heldTooLong,
-              drainedWhileHeld);
+              drainedWhileHeld,
+              bareCuts,
+              bareCutsWithLateMessages,
+              bareCutsWhileClosing,
+              commitsAfterBareCuts,
+              restoresAfterBareCuts);
     }
   }
 
@@ -118,6 +131,7 @@ final class SimWorld implements AutoCloseable {
   private long now;
   private long tick = 1;
   private long handled;
+  private long bareCuts;
 
   /**
    * @param from the epoch to restore, or null
@@ -153,6 +167,7 @@ final class SimWorld implements AutoCloseable {
     EpochSettings settings = settings();
     if (from != null) {
       counts.restores++;
+      counts.restoresAfterBareCuts += from.afterBareCuts ? 1 : 0;
       for (int rank = 0; rank < program.size(); rank++) {
         from.late(rank).forEach(network::remember);
       }
@@ -173,9 +188,26 @@ final class SimWorld implements AutoCloseable {
     long interval = every == 0 || dice.chance(0.2) ? 500_000L * dice.between(1, 10) : 0;
     EpochSettings settings =
         new EpochSettings(
-                interval, every, 300_000, 30_000, 100_000, 1_000_000, 0, 0, 0, 0, 0, 0, false, 0)
+                interval,
+                every,
+                300_000,
+                30_000,
+                100_000,
+                1_000_000,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                false,
+                0,
+                EpochSettings.CHANNELS_BEFORE_BARE_CUT)
             .withTimeouts(LIMIT, LIMIT, LIMIT, LIMIT, LIMIT)
             .withDrainDelay(Duration.ofNanos(drainDelays[dice.below(drainDelays.length)]));
+    if (dice.chance(0.7)) {
+      settings = settings.withChannelsBeforeBareCut(dice.below(8));
+    }
     if (kind != ProgramGenerator.Kind.FREE) {
       return settings;
     }
@@ -333,8 +365,24 @@ final class SimWorld implements AutoCloseable {
       truth.assertConsistent();
       last = truth;
       counts.commits++;
+      truth.afterBareCuts = bareCuts > 0;
+      counts.commitsAfterBareCuts += bareCuts > 0 ? 1 : 0;
     } else if (!truth.committed) {
       throw failure("epoch " + epoch + " was abandoned and is committed");
+    }
+  }
+
+  /** Whatever the program does, and whatever fails: nothing of that is needed for a bare cut. */
+  void bareCut(BareCutReport report) {
+    if (!report.committed()) {
+      throw failure("bare cut " + report.number() + " was abandoned: " + report.reason());
+    }
+    if (report.number() > bareCuts) {
+      bareCuts = report.number();
+      counts.bareCuts++;
+      counts.bareCutsWithLateMessages +=
+          network.packets.values().stream().anyMatch(p -> p.receivedTick == Long.MAX_VALUE) ? 1 : 0;
+      counts.bareCutsWhileClosing += ranks.stream().anyMatch(SimRank::closing) ? 1 : 0;
     }
   }
 

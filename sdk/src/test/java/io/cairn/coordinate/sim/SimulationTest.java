@@ -70,6 +70,14 @@ class SimulationTest {
     assertTrue(count > 0, "no " + what + ": the simulation proves nothing about it");
   }
 
+  private static void aboveWithBareCuts(SimWorld.Counts counts) {
+    above("bare cut", counts.bareCuts);
+    above("bare cut over a message on its way", counts.bareCutsWithLateMessages);
+    above("bare cut while a rank was closing", counts.bareCutsWhileClosing);
+    above("epoch committed after a bare cut", counts.commitsAfterBareCuts);
+    above("restore of an epoch after a bare cut", counts.restoresAfterBareCuts);
+  }
+
   @Test
   void shouldCommitOnlyConsistentCutsAndResumeFromEachOfThem() {
     SimWorld.Counts counts = run(Kind.VALID, 400, false);
@@ -81,7 +89,8 @@ class SimulationTest {
         () -> above("replayed message", counts.replayed),
         () -> above("crash", counts.crashes),
         () -> above("restore", counts.restores),
-        () -> above("held rank", counts.held));
+        () -> above("held rank", counts.held),
+        () -> aboveWithBareCuts(counts));
   }
 
   @Test
@@ -103,7 +112,8 @@ class SimulationTest {
         () -> above("call that was held", counts.heldCalls),
         () -> above("call that was held too long", counts.heldTooLong),
         () -> above("warning of repeated holds", counts.heldWarnings),
-        () -> above("message drained for a rank that was held", counts.drainedWhileHeld));
+        () -> above("message drained for a rank that was held", counts.drainedWhileHeld),
+        () -> aboveWithBareCuts(counts));
   }
 
   @Test

@@ -25,6 +25,10 @@ final class Truth {
   final boolean[] recorded;
   final long[] safePoints;
   Boolean committed;
+
+  /** Whether the base had been moved by a bare cut before. */
+  boolean afterBareCuts;
+
   String reason;
 
   Truth(SimWorld world, long epoch, int size) {
