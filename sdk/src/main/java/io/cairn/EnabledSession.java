@@ -47,6 +47,9 @@ final class EnabledSession extends Session {
   /** For the system tests: where this process shall die, see {@link FaultHook#parse}. */
   private static final String FAULT_VARIABLE = "CAIRN_TEST_FAULT";
 
+  /** For the system tests: how many channels a rank remembers before it wishes for a bare cut. */
+  private static final String CHANNELS_VARIABLE = "CAIRN_TEST_CHANNELS";
+
   private static final String START_AFRESH = "cairn.restore=fresh (or CAIRN_RESTORE=fresh)";
 
   private final CairnOptions options;
@@ -205,6 +208,10 @@ final class EnabledSession extends Session {
                 Duration.ofMinutes(10),
                 Duration.ofMinutes(30),
                 Duration.ofSeconds(10));
+    String channels = System.getenv(CHANNELS_VARIABLE);
+    if (channels != null) {
+      settings = settings.withChannelsBeforeBareCut(Long.parseLong(channels));
+    }
     if (isFree()) {
       settings = settings.withFreeRanks(options.holdLimit());
       Shim.hold().announce();
