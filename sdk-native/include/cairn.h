@@ -62,6 +62,7 @@ typedef struct cairn_counters {
   uint64_t pending;     /* receives that are posted now and not handed over */
   uint64_t channels;    /* channels (communicator, peer, tag, direction) that the ledger remembers now */
   uint64_t late;        /* messages that were saved with checkpoints because they crossed the cut */
+  uint64_t bare_cuts;   /* how often settled channels were forgotten without a checkpoint */
 } cairn_counters_t;
 
 /*

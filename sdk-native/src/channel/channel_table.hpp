@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A hash table from channel to its account, made for the message path: one probe in the usual case, stable addresses.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -63,7 +64,7 @@ class ChannelTable {
     std::vector<Account*> old(64, nullptr);
     old.swap(slots_);
     shift_ = 64 - 6;
-    used_ = 0;
+    used_.store(0, std::memory_order_relaxed);
     last_ = &none_;
     for (Account* account : old) {
       if (!account) continue;
@@ -76,7 +77,8 @@ class ChannelTable {
     }
   }
 
-  size_t size() const { return used_; }
+  // Any thread, at any time.
+  size_t size() const { return used_.load(std::memory_order_relaxed); }
 
  private:
   __attribute__((noinline)) Account& lookUp(ChannelId id) {
@@ -100,11 +102,11 @@ class ChannelTable {
   }
 
   void place(Account* account) {
-    if ((used_ + 1) * 2 > slots_.size()) grow();
+    if ((size() + 1) * 2 > slots_.size()) grow();
     size_t i = account->id.hash() >> shift_;
     while (slots_[i]) i = (i + 1) & (slots_.size() - 1);
     slots_[i] = account;
-    used_++;
+    used_.store(size() + 1, std::memory_order_relaxed);  // one writes at a time
   }
 
   void grow() {
@@ -121,7 +123,7 @@ class ChannelTable {
 
   std::vector<Account*> slots_;  // a power of two, at most half full
   int shift_ = 64 - 6;
-  size_t used_ = 0;
+  std::atomic<size_t> used_{0};
   Account none_{};  // of no channel
   Account* last_ = &none_;
   std::deque<Account> arena_;

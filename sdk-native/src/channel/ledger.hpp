@@ -2,7 +2,7 @@
 // One rank's account of its channels, its pending receives and its queue of drained messages. No MPI here: the shim and
 // the simulation tell it what happens, and it says what to capture.
 //
-// Every method but the constructor wants `lock` held by the caller: a receive must look into the queue, be posted and
+// Every method but the constructor and channels() wants `lock` held by the caller: a receive must look into the queue, be posted and
 // be registered in one step, or the agent drains the message in between and the receive waits for ever.
 //
 // The cut of an epoch, with the method that makes each transition:
@@ -239,7 +239,7 @@ class CAIRN_API Ledger {
     for (Receive* r = pending_.next; r != &pending_; r = r->next) visit(*r);
   }
   LedgerStatistics statistics() const;
-  size_t channels() const { return outgoing_.size() + incoming_.size(); }
+  size_t channels() const { return outgoing_.size() + incoming_.size(); }  // wants no lock
 
  private:
   enum class Phase { IDLE, BARE, RECORDING, CLOSED, SEALED };

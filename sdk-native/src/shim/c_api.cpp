@@ -53,6 +53,7 @@ int cairn_counters(cairn_counters_t* counters, size_t bytes) {
     ledger.eachPending([&](const Receive&) { now.pending++; });
     now.channels = ledger.channels();
     now.late = statistics.late;
+    now.bare_cuts = statistics.bareCuts;
   }
   std::memcpy(counters, &now, std::min(bytes, sizeof now));
   return CAIRN_OK;

@@ -178,7 +178,12 @@ final class LonelyRank implements Fabric, Ledger, Capture, Store, EpochEvents, E
 
   @Override
   public Statistics statistics() {
-    return new Statistics(0, 0, 0, 0, 0, 0);
+    return new Statistics(0, 0, 0, 0, 0);
+  }
+
+  @Override
+  public long channels() {
+    return 0;
   }
 
   @Override

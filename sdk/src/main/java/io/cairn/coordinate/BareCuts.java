@@ -16,8 +16,10 @@ final class BareCuts {
 
   private static final int HIGHEST_PAUSE_DOUBLINGS = 10;
 
-  /** A pause after each one as a multiple of its work: they take a tenth of the time at most. */
-  private static final int PAUSE_PER_WORK = 10;
+  /**
+   * A pause after each one as a multiple of its work: they take a twentieth of the time at most.
+   */
+  private static final int PAUSE_PER_WORK = 20;
 
   /** What an agent without processor time takes for work mustn't keep bare cuts off for long. */
   private static final long LONGEST_PAUSE_FOR_WORK_NANOS = TimeUnit.SECONDS.toNanos(1);
@@ -56,7 +58,7 @@ final class BareCuts {
 
   /** Whether the ledger remembers so many channels that it should forget some. */
   boolean wished() {
-    long channels = channels();
+    long channels = ledger.channels();
     return channels > limit
         // Where many messages are always on their way, at least as many again must come.
         && channels > 2 * left
@@ -65,7 +67,7 @@ final class BareCuts {
 
   /** An epoch has moved the base. */
   void baseMoved() {
-    left = channels();
+    left = ledger.channels();
     abandonedInARow = 0;
   }
 
@@ -76,7 +78,7 @@ final class BareCuts {
     workNanos = 0;
     term = 0;
     fault = null;
-    channelsBefore = channels();
+    channelsBefore = ledger.channels();
     List<Ledger.OutgoingMarker> markers = ledger.bareCut();
     worked(sinceNanos);
     return markers;
@@ -137,17 +139,13 @@ final class BareCuts {
     workNanos += clock.nanoTime() - begin;
   }
 
-  private long channels() {
-    return ledger.statistics().channels();
-  }
-
   private BareCutReport report(boolean committed, String reason) {
     return new BareCutReport(
         number,
         committed,
         reason,
         channelsBefore,
-        channels(),
+        ledger.channels(),
         clock.nanoTime() - sinceNanos,
         workNanos);
   }

@@ -102,8 +102,11 @@ public interface Ledger {
    */
   void abandon();
 
-  /** What this ledger has done so far and holds now; constant time. */
+  /** What this ledger has done so far, and how many messages it holds. */
   Statistics statistics();
+
+  /** How many channels it remembers now, both directions. Never waits for the application. */
+  long channels();
 
   /** A marker to send: {@code bytes} is the ledger's own encoding. */
   record OutgoingMarker(int destination, byte[] bytes) {}
@@ -129,8 +132,6 @@ public interface Ledger {
    * @param replayed messages served from the queue
    * @param queued messages waiting in the queue now
    * @param bareCuts bare cuts that moved the base
-   * @param channels channels that it remembers now, both directions
    */
-  record Statistics(
-      long late, long drained, long replayed, long queued, long bareCuts, long channels) {}
+  record Statistics(long late, long drained, long replayed, long queued, long bareCuts) {}
 }

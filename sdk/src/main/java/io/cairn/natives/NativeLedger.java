@@ -153,7 +153,12 @@ public class NativeLedger implements Ledger, AutoCloseable {
   @Override
   public Statistics statistics() {
     long[] v = statistics(handle);
-    return new Statistics(v[0], v[1], v[2], v[3], v[4], v[5]);
+    return new Statistics(v[0], v[1], v[2], v[3], v[4]);
+  }
+
+  @Override
+  public long channels() {
+    return channels(handle);
   }
 
   /**
@@ -299,6 +304,8 @@ public class NativeLedger implements Ledger, AutoCloseable {
   private static native String restore(long ledger, long address, long bytes);
 
   private static native long[] statistics(long ledger);
+
+  private static native long channels(long ledger);
 
   private static native void sent(long ledger, long communicator, int destination, int tag);
 

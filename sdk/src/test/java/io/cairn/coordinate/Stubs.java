@@ -161,7 +161,12 @@ final class Stubs {
 
     @Override
     public Statistics statistics() {
-      return new Statistics(0, 0, 0, 0, 0, 0);
+      return new Statistics(0, 0, 0, 0, 0);
+    }
+
+    @Override
+    public long channels() {
+      return 0;
     }
   }
 

@@ -75,7 +75,7 @@ class BareCutIT {
   }
 
   private MpiJob.Builder withEpochs(long messages, String halt) {
-    return job(messages, 4_000)
+    return job(messages, BOUND)
         .property("cairn.log", "verbose")
         .property("cairn.every", 5)
         .property("cairn.drain.deadline", "1ms")

@@ -60,7 +60,7 @@ public final class NewTags {
       }
       long passed = state[0] - first;
       if (bound > 0) {
-        most = Math.max(most, statistics().channels());
+        most = Math.max(most, ledger().channels());
         if (passed == BATCHES_BEFORE_SAFE_POINTS) {
           awaitBareCuts(numbers.get("bare"));
         }
@@ -81,7 +81,7 @@ public final class NewTags {
               .formatted(
                   rank,
                   most,
-                  statistics().bareCuts(),
+                  ledger().statistics().bareCuts(),
                   residentKilobytes,
                   residentKilobytes() - residentKilobytes);
       Scene.say(rank, line);
@@ -110,14 +110,14 @@ public final class NewTags {
     return Math.toIntExact(batch * BATCH + i);
   }
 
-  private static Ledger.Statistics statistics() {
-    return Shim.ledger(STATE_LIMIT_BYTES).statistics();
+  private static Ledger ledger() {
+    return Shim.ledger(STATE_LIMIT_BYTES);
   }
 
   /** How fast the agents get processor time is nobody's promise. */
   private static void awaitRoom(Cairn cairn, long bound) throws MPIException, InterruptedException {
     long begin = System.nanoTime();
-    while (any(statistics().channels() > bound)) {
+    while (any(ledger().channels() > bound)) {
       requirePatience(begin);
       Thread.sleep(1);
       cairn.safePoint(); // an epoch may be pending, and no bare cut begins before its end
@@ -126,7 +126,7 @@ public final class NewTags {
 
   private static void awaitBareCuts(long wanted) throws MPIException, InterruptedException {
     long begin = System.nanoTime();
-    while (any(statistics().bareCuts() < wanted)) {
+    while (any(ledger().statistics().bareCuts() < wanted)) {
       requirePatience(begin);
       Thread.sleep(1);
     }
@@ -134,7 +134,8 @@ public final class NewTags {
 
   private static void requirePatience(long begin) {
     if (System.nanoTime() - begin > PATIENCE_NANOS) {
-      throw new IllegalStateException("no bare cut has come for too long: " + statistics());
+      throw new IllegalStateException(
+          "no bare cut has come for too long: " + ledger().channels() + " channels");
     }
   }
 
