@@ -86,7 +86,7 @@ class BareCutIT {
 
   /**
    * The same at length, with the limit that users have: {@code -Dsystemtests.tags=10000000} says
-   * how many messages. Without bare cuts each costs some 200 bytes for ever.
+   * how many messages. Without bare cuts each costs some 100 bytes for ever.
    */
   @Test
   void shouldStayFlatInMemoryOverMillionsOfTags() {
