@@ -2,8 +2,8 @@
 // One rank's account of its channels, its pending receives and its queue of drained messages. No MPI here: the shim and
 // the simulation tell it what happens, and it says what to capture.
 //
-// Every method but the constructor and channels() wants `lock` held by the caller: a receive must look into the queue, be posted and
-// be registered in one step, or the agent drains the message in between and the receive waits for ever.
+// Every method but the constructor and channels() wants `lock` held by the caller: a receive must look into the queue,
+// be posted and be registered in one step, or the agent drains the message in between and the receive waits for ever.
 //
 // The cut of an epoch, with the method that makes each transition:
 //
