@@ -37,6 +37,7 @@ struct Pair {
   void send(int tag) { sender.sent(kWorld, 1, tag); }
   Receive* post(int source, int tag) { return receiver.post(kWorld, source, tag); }
   void complete(Receive* receive, int tag, const std::string& payload) {
+    if (receiver.completedSimply(receive, 0, tag)) return;  // tried first, as the shim does
     bool wanted = receiver.wants(receive, 0, tag);
     receiver.completed(receive, 0, tag, wanted ? bytes(payload) : nullptr);
   }

@@ -155,15 +155,21 @@ class CAIRN_API Ledger {
   bool wants(const Receive* receive, int source, int tag) { return recording() && wantsNow(receive, source, tag); }
   // Handed to the application. `payload` when wanted. The receive is gone after this.
   void completed(Receive* receive, int source, int tag, PayloadRef payload) {
-    Incoming& channel = received(receive, source, tag);
+    Incoming& channel = incoming_.at({receive->communicator, source, tag});
+    received(channel, receive);
     if (receive->fromQueue) statistics_.replayed++;
     if (recording()) record(channel, receive, std::move(payload));
     recycle(receive);
   }
-  // The same in short, for the usual case: between two cuts, and not from the queue. False if it isn't: nothing is done.
-  bool completedIdle(Receive* receive, int source, int tag) {
-    if (__builtin_expect(recording() || receive->matched, false)) return false;
-    received(receive, source, tag);
+  // The same in short, for the usual case: nothing of it is to be recorded, and it is not from the queue. False if it
+  // isn't: nothing is done then.
+  bool completedSimply(Receive* receive, int source, int tag) {
+    if (__builtin_expect(receive->matched || phase_ == Phase::RECORDING, false)) return false;
+    Incoming& channel = incoming_.at({receive->communicator, source, tag});
+    if (__builtin_expect(phase_ == Phase::CLOSED, false)) {
+      if (channel.late() > 0 || receive->sequence < channel.lastAtCut) return false;
+    }
+    received(channel, receive);
     unlink(receive);
     return true;
   }
@@ -281,11 +287,9 @@ class CAIRN_API Ledger {
   void record(Incoming& channel, const Receive* receive, PayloadRef payload);
   void linkInOrder(Receive* receive);
 
-  Incoming& received(const Receive* receive, int source, int tag) {
-    Incoming& channel = incoming_.at({receive->communicator, source, tag});
+  static void received(Incoming& channel, const Receive* receive) {
     channel.received++;
     if (receive->sequence > channel.lastSequence) channel.lastSequence = receive->sequence;
-    return channel;
   }
 
   // A receive that is not in use has no payload, is neither matched nor from the queue.

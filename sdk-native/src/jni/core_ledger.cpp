@@ -264,6 +264,7 @@ JNIEXPORT void JNICALL Java_io_cairn_natives_NativeLedger_completed(JNIEnv* env,
   Guard guard(at<Ledger>(ledger)->lock);
   Ledger* l = at<Ledger>(ledger);
   Receive* r = at<Receive>(receive);
+  if (l->completedSimply(r, source, tag)) return;  // tried first, as the shim does
   l->completed(r, source, tag, l->wants(r, source, tag) ? copy : nullptr);
 }
 

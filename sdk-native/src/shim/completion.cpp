@@ -59,7 +59,7 @@ namespace {
 
 // finish() for the usual case; false if it isn't: nothing is done then. Lock held.
 CAIRN_INLINE bool finishSimple(Shim& s, Tracked* tracked, const MPI_Status& status) {
-  if (unlikely(!tracked->simple || !handOverIdle(*s.ledger, tracked->receive, tracked->comm, status))) return false;
+  if (unlikely(!tracked->simple || !handOverSimply(*s.ledger, tracked->receive, tracked->comm, status))) return false;
   releaseComm(tracked->comm);
   s.requests.end(tracked);
   return true;

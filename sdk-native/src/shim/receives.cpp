@@ -87,7 +87,7 @@ class BlockingReceive {
   bool handedOver(const MPI_Status& status) {
     Ledger& ledger = *shim().ledger;
     Guard guard(ledger.lock);
-    if (unlikely(!handOverIdle(ledger, receive_, comm_, status))) return false;
+    if (unlikely(!handOverSimply(ledger, receive_, comm_, status))) return false;
     releaseComm(comm_);
     return true;
   }
