@@ -3,7 +3,6 @@ package io.cairn.systemtests.programs;
 
 import io.cairn.Cairn;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import mpi.MPI;
@@ -49,42 +48,36 @@ public final class RandomPrograms {
     int most = scripts.stream().mapToInt(s -> s.program().receives().size()).max().orElse(0);
     int[] got = cairn.array("got", new int[Math.max(1, most)]);
     long[] results = cairn.array("results", new long[scripts.size()]);
-    boolean restored = cairn.restore();
-    // The communicators of those that have ended were freed before the cut: they aren't made again.
-    List<Player> players = new ArrayList<>(Collections.nCopies((int) position[0], null));
-    for (Script script : scripts.subList(players.size(), scripts.size())) {
-      players.add(new Player(script, digest, got));
-    }
     MPI.attachBuffer(new byte[BUFFERED_BYTES]);
-    if (restored) {
-      Script script = scripts.get((int) position[0]);
-      Scene.say(0, "goes on with " + script.name());
-      players.get((int) position[0]).postAgain((int) position[1]);
-    }
+    boolean restored = cairn.restore();
     for (; position[0] < scripts.size(); position[0]++) {
       int now = (int) position[0];
-      if (position[1] == 0) {
+      // Those of the programs before were freed: after a restore they are not made again.
+      Player player = new Player(scripts.get(now), digest, got);
+      if (restored) {
+        Scene.say(0, "goes on with " + scripts.get(now).name());
+        player.postAgain((int) position[1]);
+        restored = false;
+      } else {
         // Receives for any source are for those of their own program.
         MPI.COMM_WORLD.barrier();
         Scene.say(0, "begins " + scripts.get(now).name());
       }
-      players
-          .get(now)
-          .play(
-              (int) position[1],
-              next -> {
-                position[1] = next;
-                if (millis > 0) {
-                  Thread.sleep(millis);
-                }
-                cairn.safePoint();
-              },
-              () -> {
-                if (requests) {
-                  cairn.requestCheckpoint();
-                }
-              });
-      players.get(now).freeCommunicators();
+      player.play(
+          (int) position[1],
+          next -> {
+            position[1] = next;
+            if (millis > 0) {
+              Thread.sleep(millis);
+            }
+            cairn.safePoint();
+          },
+          () -> {
+            if (requests) {
+              cairn.requestCheckpoint();
+            }
+          });
+      player.freeCommunicators();
       results[now] = digest[0];
       digest[0] = 0;
       position[1] = 0;
