@@ -74,6 +74,18 @@ bool takeMatched(MPI_Message message, Matched& entry) {
   return true;
 }
 
+// A message from the queue for which the receive is too short can't be received as it was matched (see sendWithGap): it
+// is taken back, and sent again. Lock held.
+int postTooShort(Matched& entry, void* buffer, int count, MPI_Datatype type, MPI_Message* message,
+                 MPI_Request* request) {
+  PayloadRef payload = std::move(entry.keep);
+  Payload scratch(payload->bytes);
+  ByteType bytes(payload->bytes);
+  int result = PMPI_Mrecv(scratch.data.get(), bytes.count, bytes.type, message, MPI_STATUS_IGNORE);
+  PMPI_Wait(&entry.replay, MPI_STATUS_IGNORE);
+  return result == MPI_SUCCESS ? postReplay(payload, buffer, count, type, request, &entry.replay, &entry.keep) : result;
+}
+
 void receivedMatched() {
   shim().ledger->unveto("a message matched by MPI_Mprobe or MPI_Improbe has not been received");
 }
@@ -128,15 +140,31 @@ CAIRN_MPI int MPI_Mrecv(void* buf, int count, MPI_Datatype type, MPI_Message* me
   Matched entry;
   if (!message || !takeMatched(*message, entry)) return PMPI_Mrecv(buf, count, type, message, status);
   MPI_Status mine{};
-  int result = PMPI_Mrecv(buf, count, type, message, &mine);
+  int result;
+  MPI_Comm raise = MPI_COMM_NULL;
+  if (entry.keep && tooShort(*entry.keep, count, type)) {
+    MPI_Request request = MPI_REQUEST_NULL;
+    {
+      Guard guard(shim().ledger->lock);
+      result = postTooShort(entry, buf, count, type, message, &request);
+    }
+    if (result == MPI_SUCCESS) result = PMPI_Wait(&request, &mine);
+  } else {
+    result = PMPI_Mrecv(buf, count, type, message, &mine);
+  }
   if (entry.keep) {
     PMPI_Wait(&entry.replay, MPI_STATUS_IGNORE);
     patch(mine, entry.comm, entry.receive->source, entry.receive->tag);
+    if (result != MPI_SUCCESS) raise = entry.comm->handle;
   }
-  std::unique_lock<Lock> guard = handOver(entry.receive, entry.comm, buf, type, mine, result);
-  copyStatus(status, mine);
-  receivedMatched();
-  releaseComm(entry.comm);
+  {
+    std::unique_lock<Lock> guard = handOver(entry.receive, entry.comm, buf, type, mine, result);
+    copyStatus(status, mine);
+    receivedMatched();
+    releaseComm(entry.comm);
+  }
+  // Errors of a replay are raised where the program listens.
+  if (raise != MPI_COMM_NULL) PMPI_Comm_call_errhandler(raise, result);
   return result;
 }
 
@@ -145,10 +173,16 @@ CAIRN_MPI int MPI_Imrecv(void* buf, int count, MPI_Datatype type, MPI_Message* m
   if (!message || !takeMatched(*message, entry)) return PMPI_Imrecv(buf, count, type, message, request);
   Shim& s = shim();
   Guard guard(s.ledger->lock);
-  int result = PMPI_Imrecv(buf, count, type, message, request);
-  if (result != MPI_SUCCESS) {
-    s.matched.emplace(*message, entry);
-    return result;
+  int result;
+  if (entry.keep && tooShort(*entry.keep, count, type)) {
+    result = postTooShort(entry, buf, count, type, message, request);
+    if (result != MPI_SUCCESS) return result;
+  } else {
+    result = PMPI_Imrecv(buf, count, type, message, request);
+    if (result != MPI_SUCCESS) {
+      s.matched.emplace(*message, entry);
+      return result;
+    }
   }
   // The veto goes with the request: a restored program could not post this receive again.
   Tracked* tracked = track(s, Kind::RECEIVE, entry.comm, *request, "MPI_Imrecv");

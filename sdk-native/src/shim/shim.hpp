@@ -323,9 +323,11 @@ class StandIns {
 bool freePersistent(MPI_Request* request, int* result);
 
 // --- receives.cpp ---
-// Posts the receive that serves a message from the queue: a real MPI receive of a real self-send. Lock held.
+// Posts the receive that serves a message from the queue: a real MPI receive of a real self-send, of which `keep` gets
+// what must live until `replay` is complete. Lock held.
 int postReplay(const PayloadRef& payload, void* buffer, int count, MPI_Datatype type, MPI_Request* request,
-               MPI_Request* replay);
+               MPI_Request* replay, PayloadRef* keep);
+bool tooShort(const Payload& payload, int count, MPI_Datatype type);  // such a receive for such a message
 void patch(MPI_Status& status, const CommInfo* comm, int source, int tag);
 
 // --- drain.cpp ---
