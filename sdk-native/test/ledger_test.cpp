@@ -515,6 +515,39 @@ TEST(Ledger, shouldGiveRestoredMessagesToTheCommunicatorThatIsCreatedAgain) {
   EXPECT_EQ(encoded, Ledger::encode(again.sealBoth()));
 }
 
+TEST(Ledger, shouldRefuseMoreCommunicatorsThanWereAliveAtTheCut) {
+  constexpr uint64_t key = 99, other = 98;
+  auto create = [](Ledger& ledger, uint64_t like, uint64_t n) {
+    ledger.communicator(communicatorId(like, n), "number " + std::to_string(n + 1), 2, 1, 0, like, n);
+  };
+  // The second of three is freed.
+  Pair p;
+  for (uint64_t n = 0; n < 3; n++) create(p.receiver, key, n);
+  p.receiver.communicatorFreed(communicatorId(key, 1));
+  p.cutBoth(1);
+  p.exchange(1);
+  p.sealBoth();
+  std::vector<char> counts = p.receiver.counts();
+
+  Pair again;
+  create(again.receiver, key, 0);
+  EXPECT_EQ("", again.receiver.surplus(counts.data(), counts.size())) << "the other one may follow";
+  create(again.receiver, key, 1);
+  create(again.receiver, other, 0);
+  EXPECT_EQ("", again.receiver.surplus(counts.data(), counts.size())) << "nothing was like the last one";
+  create(again.receiver, key, 2);
+  std::string wrong = again.receiver.surplus(counts.data(), counts.size());
+  EXPECT_NE(std::string::npos, wrong.find("number 3 was made before restore()")) << wrong;
+  EXPECT_NE(std::string::npos, wrong.find("only 2 were alive at the cut")) << wrong;
+  again.receiver.communicatorFreed(communicatorId(key, 1));
+  EXPECT_EQ("", again.receiver.surplus(counts.data(), counts.size())) << "freed again, as in the first run";
+
+  for (size_t length = 0; length < counts.size(); length++) {
+    std::vector<char> cut(counts.begin(), counts.begin() + static_cast<std::ptrdiff_t>(length));
+    EXPECT_NE("", again.receiver.surplus(cut.data(), cut.size())) << length;
+  }
+}
+
 // One that was made without blocking may be known on a rank only after younger ones.
 TEST(Ledger, shouldNameCommunicatorsInTheOrderOfTheirCallsNotOfTheirCompletion) {
   constexpr uint64_t key = 99;

@@ -598,6 +598,37 @@ void Ledger::abandon() {
   // What was peeked stays matched: MPI won't change its mind, nor the bytes before the application has them.
 }
 
+std::string Ledger::surplus(const char* counts, uint64_t bytes) {
+  Cursor in(counts, bytes);
+  uint64_t sent = in.get<uint64_t>(), received = in.get<uint64_t>(), communicators = in.get<uint64_t>();
+  std::set<uint64_t> saved;
+  for (uint64_t i = 0; i < sent && in.good(); i++) {
+    in.get<uint64_t>(), in.get<uint64_t>(), in.get<uint64_t>();
+  }
+  for (uint64_t i = 0; i < received && in.good(); i++) {
+    in.get<uint64_t>(), in.get<uint64_t>(), in.get<uint64_t>(), in.get<uint64_t>();
+  }
+  for (uint64_t i = 0; i < communicators && in.good(); i++) {
+    saved.insert(in.get<uint64_t>());
+    in.get<uint64_t>(), in.get<uint64_t>();
+  }
+  if (!in.good() || in.remaining() != 0) return "the counts are malformed: " + std::to_string(bytes) + " bytes";
+  nameForImage();
+  std::string wrong;
+  for (const auto& entry : communicators_) {
+    const Communicator& c = entry.second;
+    if (c.key == 0 || c.freed || saved.count(c.savedAs)) continue;
+    // Without one that is like it there is nothing to confuse it with.
+    uint64_t alike = 0;
+    while (saved.count(communicatorId(c.key, alike))) alike++;
+    if (alike == 0) continue;
+    wrong += (wrong.empty() ? "" : "; ") + c.name + " was made before restore(), but of those like it (same parent, same " +
+             "ranks in order) only " + std::to_string(alike) + " " + (alike == 1 ? "was" : "were") + " alive at the cut";
+  }
+  if (!wrong.empty()) wrong += "; make again only what was alive at the cut, in the same order, and all others after restore()";
+  return wrong;
+}
+
 std::string Ledger::restore(const char* state, uint64_t bytes) {
   std::vector<Queued> messages;
   Cursor in(state, bytes);

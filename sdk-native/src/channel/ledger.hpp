@@ -224,6 +224,9 @@ class CAIRN_API Ledger {
   static std::vector<char> encode(const std::vector<Message>& state);
   void commit();
   void abandon();
+  // Before restore(), with the image's counts: of communicators that are alike, more must not have been made than were
+  // alive at the cut, or what was saved for one would be given to another. Returns an empty string, or what is wrong.
+  std::string surplus(const char* counts, uint64_t bytes);
   // Returns an empty string, or what is wrong with the bytes (then nothing has changed).
   std::string restore(const char* state, uint64_t bytes);
 

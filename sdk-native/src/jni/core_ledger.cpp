@@ -172,6 +172,16 @@ JNIEXPORT void JNICALL Java_io_cairn_natives_NativeLedger_abandon(JNIEnv*, jclas
   at<Ledger>(ledger)->abandon();
 }
 
+JNIEXPORT jstring JNICALL Java_io_cairn_natives_NativeLedger_surplus(JNIEnv* env, jclass, jlong ledger, jlong address,
+                                                                     jlong bytes) {
+  std::string text;
+  {
+    Guard guard(at<Ledger>(ledger)->lock);
+    text = at<Ledger>(ledger)->surplus(at<const char>(address), static_cast<uint64_t>(bytes));
+  }
+  return text.empty() ? nullptr : toJava(env, text);
+}
+
 JNIEXPORT jstring JNICALL Java_io_cairn_natives_NativeLedger_restore(JNIEnv* env, jclass, jlong ledger, jlong address,
                                                                      jlong bytes) {
   std::string text;

@@ -24,6 +24,7 @@ import io.cairn.natives.NativePages;
 import io.cairn.natives.Shim;
 import io.cairn.restore.Choice;
 import io.cairn.restore.RestoreAgreement;
+import io.cairn.restore.RestoreMismatchException;
 import io.cairn.restore.RestoredImage;
 import io.cairn.restore.Restorer;
 import io.cairn.store.DirectoryStore;
@@ -170,6 +171,13 @@ final class EnabledSession extends Session {
       if (choice.epoch().isPresent()) {
         Restorer restorer = new Restorer(pages, registry, files, faults);
         try (RestoredImage image = restorer.restore(directory, choice.epoch().get(), fabric)) {
+          Optional<String> surplus =
+              image.countsBytes() > 0
+                  ? ledger.surplus(image.countsAddress(), image.countsBytes())
+                  : Optional.empty();
+          if (surplus.isPresent()) {
+            throw new RestoreMismatchException(surplus.get());
+          }
           if (image.channelsBytes() > 0) {
             ledger.restore(image.channelsAddress(), image.channelsBytes());
           }

@@ -10,6 +10,7 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The ledger of {@code libcairn-core}. Under MPI it is the shim's own ({@link Shim#ledger});
@@ -162,6 +163,14 @@ public class NativeLedger implements Ledger, AutoCloseable {
   }
 
   /**
+   * Which communicators the program has made again that must not be there yet, going by the counts
+   * of an image. To be asked before {@link #restore}.
+   */
+  public Optional<String> surplus(long address, long lengthBytes) {
+    return Optional.ofNullable(surplus(handle, address, lengthBytes));
+  }
+
+  /**
    * Puts a channel state back into the queue, from which receives and probes are served first. To
    * be called before the application sends or receives.
    *
@@ -300,6 +309,8 @@ public class NativeLedger implements Ledger, AutoCloseable {
   private static native void commit(long ledger);
 
   private static native void abandon(long ledger);
+
+  private static native String surplus(long ledger, long address, long bytes);
 
   private static native String restore(long ledger, long address, long bytes);
 

@@ -4,6 +4,7 @@ package io.cairn.systemtests;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cairn.systemtests.programs.Communicators;
 import io.cairn.systemtests.programs.Ring;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -127,6 +128,25 @@ class RestoreIT {
     MpiJob.Outcome outcome = continued().run().requireSuccess();
     assertEquals(reference(), outcome.only("result "), outcome::text);
     outcome.line("rank 0 begins");
+  }
+
+  @Test
+  void shouldRefuseToRestoreIntoMoreCommunicatorsThanWereAlive() {
+    bench
+        .job(RANKS, Communicators.class)
+        .property("cairn.every", 9)
+        .property("systemtests.halt", "1:2")
+        .run()
+        .requireFailure();
+    List<JobFiles.Epoch> before = bench.files(Communicators.class).committed();
+    assertTrue(!before.isEmpty(), "nothing was committed");
+
+    MpiJob.Outcome refused =
+        bench.job(RANKS, Communicators.class).arguments("surplus=1").run().requireFailure();
+    refused.line("MPI_Comm_dup", "was made before restore()", "alive at the cut");
+    refused.requireNo("result ");
+    assertEquals(before, bench.files(Communicators.class).committed());
+    bench.job(RANKS, Communicators.class).run().requireSuccess().only("result ");
   }
 
   @Test

@@ -23,9 +23,11 @@ public final class Communicators {
 
   private Communicators() {}
 
-  /** Arguments: steps, millis (of a step). */
+  /**
+   * Arguments: steps, millis (of a step), surplus (one more before the restore, and never used).
+   */
   public static void main(String[] args) {
-    Map<String, Long> numbers = Scene.numbers(args, "steps=300", "millis=3");
+    Map<String, Long> numbers = Scene.numbers(args, "steps=300", "millis=3", "surplus=0");
     Cairn.run(args, cairn -> run(cairn, numbers));
   }
 
@@ -45,6 +47,9 @@ public final class Communicators {
     Collections.addAll(all, MPI.COMM_WORLD, copy, parity, parityCopy, reversed);
     Collections.addAll(all, sharing, informed, created);
     Collections.addAll(all, topologies);
+    if (numbers.get("surplus") != 0) {
+      MPI.COMM_WORLD.dup();
+    }
     Scene.watch(cairn);
     long[] state = cairn.array("state", new long[2]); // step, digest
     cairn.restore();
