@@ -7,8 +7,8 @@ test_usage() {
 usage: ./cairn test [options]
 
   --quick        C++ and Java unit tests only, on the build JDK only
-  --long         400 kills in the system tests instead of 80, 400 random programs, and messages of
-                 over 2 GiB
+  --long         400 kills in the system tests instead of 80, 400 random programs instead of 40, and
+                 messages of over 2 GiB
   --only NAME    only tests with this name: a Java test class (also with * and #method), or part of
                  a C++ test's name
   --seed N       repeats the random choices of a run of the system tests; each run prints its seed

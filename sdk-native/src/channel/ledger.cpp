@@ -614,7 +614,9 @@ std::string Ledger::surplus(const char* counts, uint64_t bytes) {
   }
   if (!in.good() || in.remaining() != 0) return "the counts are malformed: " + std::to_string(bytes) + " bytes";
   nameForImage();
+  constexpr int kNamed = 3;
   std::string wrong;
+  int more = -kNamed;
   for (const auto& entry : communicators_) {
     const Communicator& c = entry.second;
     if (c.key == 0 || c.freed || saved.count(c.savedAs)) continue;
@@ -622,9 +624,11 @@ std::string Ledger::surplus(const char* counts, uint64_t bytes) {
     uint64_t alike = 0;
     while (saved.count(communicatorId(c.key, alike))) alike++;
     if (alike == 0) continue;
+    if (++more > 0) continue;
     wrong += (wrong.empty() ? "" : "; ") + c.name + " was made before restore(), but of those like it (same parent, same " +
              "ranks in order) only " + std::to_string(alike) + " " + (alike == 1 ? "was" : "were") + " alive at the cut";
   }
+  if (more > 0) wrong += "; and " + std::to_string(more) + " more";
   if (!wrong.empty()) wrong += "; make again only what was alive at the cut, in the same order, and all others after restore()";
   return wrong;
 }

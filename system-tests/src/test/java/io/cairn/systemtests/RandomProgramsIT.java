@@ -2,7 +2,6 @@
 package io.cairn.systemtests;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.cairn.systemtests.programs.RandomPrograms;
 import io.cairn.systemtests.programs.Script;
@@ -27,20 +26,21 @@ import org.junit.jupiter.params.provider.CsvSource;
  */
 class RandomProgramsIT {
 
-  /**
-   * Of each test; {@code ./cairn test --long} asks for many. None unless asked: now and then a
-   * program ends in a corrupted heap without Cairn, too (the program's fault or Open MPI's).
-   */
-  private static final int PROGRAMS = Integer.getInteger("systemtests.programs", 0);
+  /** Of each test; {@code ./cairn test --long} asks for more. */
+  private static final int PROGRAMS = Integer.getInteger("systemtests.programs", 20);
 
   /** Those of one launch: it takes longer to start than they take to run. */
-  private static final int AT_ONCE = 20;
+  private static final int AT_ONCE = Integer.getInteger("systemtests.programs.launch", 20);
 
   /** How long a program that fails may be made smaller. */
   private static final int SHRINK_SECONDS = Integer.getInteger("systemtests.shrink", 120);
 
   /** Runs only this program, as a failure prints it. */
   private static final String PROGRAM = System.getProperty("systemtests.program");
+
+  /** Runs only in this mode. */
+  private static final Optional<Mode> MODE =
+      Optional.ofNullable(System.getProperty("systemtests.mode")).map(Mode::valueOf);
 
   /** A small program fails more rarely. */
   private static final int REPEATS = 30;
@@ -89,8 +89,6 @@ class RandomProgramsIT {
   @ParameterizedTest(name = "on {0} ranks, {1}")
   @CsvSource({"3, 'tcp,self'", "8, 'vader,self'"})
   void shouldDoTheSameWhateverCairnDoes(int ranks, String transport) {
-    assumeTrue(
-        PROGRAMS > 0 || PROGRAM != null, "-Dsystemtests.programs=20 wasn't given (or --long)");
     SplittableRandom random = Seed.random("random programs " + ranks);
     int count = 0;
     do {
@@ -109,7 +107,7 @@ class RandomProgramsIT {
         "%d ranks, %s: %d programs, %d epochs, %d late messages, %d drained, %d in the debug mode,"
             + " %d kills, %d messages restored%n",
         ranks, transport, count, epochs, late, drained, alwaysDrained, kills, restored);
-    if (PROGRAM == null) {
+    if (PROGRAM == null && MODE.isEmpty()) {
       assertTrue(late > 0, "no late message was captured");
       assertTrue(alwaysDrained > 0, "no message was drained in the debug mode");
       assertTrue(kills > 0, "nothing was killed");
@@ -120,7 +118,7 @@ class RandomProgramsIT {
   private void compare(
       int ranks, String transport, List<String> programs, SplittableRandom random) {
     List<String> alone = List.of();
-    for (Mode mode : Mode.values()) {
+    for (Mode mode : MODE.map(List::of).orElse(List.of(Mode.values()))) {
       try {
         List<String> results =
             run(mode, ranks, transport, programs, random, MpiJob.DEFAULT_TIMEOUT_SECONDS, 64);

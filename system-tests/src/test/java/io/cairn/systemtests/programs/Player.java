@@ -454,7 +454,7 @@ final class Player {
     if (block.form() == ReceiveForm.TRUNCATED) {
       capacity = script.length(expected(r)) / take.layout().elementBytes() - 1;
     }
-    ByteBuffer buffer = newBuffer(take.layout(), capacity);
+    ByteBuffer buffer = newBuffer(take.layout(), take.capacity());
     clear(buffer);
     try (Typed t = new Typed(take.layout(), capacity)) {
       Status probed = null;
@@ -486,7 +486,7 @@ final class Player {
           status = matched.imRecv(buffer, t.count, t.type).waitStatus();
         }
         default -> {
-          truncated(block, comm, buffer, t);
+          truncated(block, comm, buffer, t, capacity);
           return;
         }
       }
@@ -497,7 +497,7 @@ final class Player {
     }
   }
 
-  private void truncated(Step.Block block, Intracomm comm, ByteBuffer buffer, Typed t)
+  private void truncated(Step.Block block, Intracomm comm, ByteBuffer buffer, Typed t, int capacity)
       throws MPIException {
     Receive r = block.take().receive();
     try {
@@ -505,6 +505,11 @@ final class Player {
     } catch (MPIException e) {
       if (e.getErrorClass() != MPI.ERR_TRUNCATE) {
         throw wrong("fails with %s".formatted(e.getMessage()));
+      }
+      for (int i = bytes(block.take().layout(), capacity); i < buffer.capacity(); i++) {
+        if (buffer.get(i) != UNTOUCHED) {
+          throw wrong("byte %d, behind the end of the receive, was written".formatted(i));
+        }
       }
       got[r.id()] = r.expected();
       digest[0] += Scene.mix(r.id(), e.getErrorClass());
