@@ -152,10 +152,11 @@ class Stress {
 
   void safePoint(int done) {
     if (pending_.load(std::memory_order_acquire)) return;
-    if (done >= kSteps && epoch_ >= kCommits) steps_ = std::min(steps_, done);
     Ledger& ledger = *shim().ledger;
     ledger.beforeCut();
     Guard guard(ledger.lock);
+    bool enough = epoch_ >= kCommits && ledger.statistics().late > 0 && ledger.statistics().drained > 0;
+    if (done >= kSteps && enough) steps_ = std::min(steps_, done);
     bool cut = ledger.cut(static_cast<uint64_t>(epoch_ + 1), ++safePoint_, markers_);
     ASSERT_TRUE(cut) << ledger.refusal();
     pending_.store(true, std::memory_order_release);
