@@ -15,6 +15,7 @@ import io.cairn.coordinate.EpochSettings;
 import io.cairn.coordinate.Group;
 import io.cairn.coordinate.Origin;
 import io.cairn.coordinate.SafePointGate;
+import io.cairn.image.ChronicleQuiet;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FileOperations;
 import io.cairn.image.SystemFiles;

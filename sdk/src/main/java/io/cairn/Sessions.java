@@ -3,6 +3,7 @@ package io.cairn;
 
 import io.cairn.api.CairnOptions;
 import io.cairn.api.MisuseException;
+import io.cairn.image.ChronicleQuiet;
 import io.cairn.natives.NativeLibraries;
 import io.cairn.natives.NativePages;
 import java.util.concurrent.atomic.AtomicBoolean;

@@ -4,15 +4,15 @@ package io.cairn.api;
 import java.util.Comparator;
 import java.util.List;
 
-/** Finds what somebody may have meant. */
-final class NearNames {
+/** Finds what somebody may have meant; for Cairn's own messages. */
+public final class NearNames {
 
   private static final int AT_MOST = 3;
 
   private NearNames() {}
 
   /** The known names within an edit distance of a third of the name's length, the nearest first. */
-  static List<String> of(String name, List<String> known) {
+  public static List<String> of(String name, List<String> known) {
     int limit = Math.max(2, name.length() / 3);
     int nearest = known.stream().mapToInt(k -> distance(name, k)).min().orElse(Integer.MAX_VALUE);
     return known.stream()

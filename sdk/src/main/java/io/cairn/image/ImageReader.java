@@ -11,9 +11,10 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.EnumSet;
+import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
@@ -39,7 +40,6 @@ public final class ImageReader implements Closeable {
   private final CRC32C crc = new CRC32C();
   private final MessageDigest sha = ImageFormat.sha256();
   private final List<Section> sections = new ArrayList<>();
-  private final LZ4SafeDecompressor decompressor = WriteBuffers.Lz4.FACTORY.safeDecompressor();
 
   private ImageHeader header;
   private int headerBytes;
@@ -48,6 +48,9 @@ public final class ImageReader implements Closeable {
   private OffHeap index;
   private long digest;
   private int largestBlock;
+
+  // Loaded with the first block that needs it: who lists images shall not need native code.
+  private LZ4SafeDecompressor decompressor;
   private ByteBuffer stored;
   private ByteBuffer zeros;
 
@@ -397,22 +400,24 @@ public final class ImageReader implements Closeable {
 
   /** Reads a section; what the sink got before an exception is not to be used. */
   public void read(Section section, BlockSink sink) throws IOException {
-    long at = section.firstBlock();
-    long offset = 0;
     for (long b = 0; b < section.blockCount(); b++) {
-      int rawLength = index.getInt(at + 12);
-      ByteBuffer window = sink.window(offset, rawLength);
-      int start = window.position();
-      readBlock(at, rawLength, window);
-      requireCrc(window, start, rawLength, index.getInt(at + 24), at, "raw block checksum");
-      window.limit(start + rawLength).position(start);
-      sink.filled(offset, window);
-      offset += rawLength;
-      at += ImageFormat.BLOCK_BYTES;
+      readBlock(section, b, sink);
     }
   }
 
-  private void readBlock(long at, int rawLength, ByteBuffer window) throws IOException {
+  private void readBlock(Section section, long number, BlockSink sink) throws IOException {
+    long at = section.firstBlock() + number * ImageFormat.BLOCK_BYTES;
+    long offset = number * header.blockBytes();
+    int rawLength = index.getInt(at + 12);
+    ByteBuffer window = sink.window(offset, rawLength);
+    int start = window.position();
+    decodeBlock(at, rawLength, window);
+    requireCrc(window, start, rawLength, index.getInt(at + 24), at, "raw block checksum");
+    window.limit(start + rawLength).position(start);
+    sink.filled(offset, window);
+  }
+
+  private void decodeBlock(long at, int rawLength, ByteBuffer window) throws IOException {
     long offset = index.getLong(at);
     int storedLength = index.getInt(at + 8);
     int storedCrc = index.getInt(at + 20);
@@ -440,6 +445,9 @@ public final class ImageReader implements Closeable {
 
   private void decompress(long at, int storedLength, ByteBuffer window, int start, int rawLength)
       throws IOException {
+    if (decompressor == null) {
+      decompressor = WriteBuffers.Lz4.FACTORY.safeDecompressor();
+    }
     int length;
     try {
       length = decompressor.decompress(stored, 0, storedLength, window, start, rawLength);
@@ -470,21 +478,80 @@ public final class ImageReader implements Closeable {
     }
   }
 
-  /** The codecs that the blocks of a section use. */
-  public Set<Codec> codecs(Section section) {
-    Set<Codec> codecs = EnumSet.noneOf(Codec.class);
+  /**
+   * How many blocks have a codec, and what they take in the file.
+   *
+   * @param count number of blocks
+   * @param storedBytes their stored bytes
+   */
+  public record Blocks(long count, long storedBytes) {}
+
+  /** The blocks of a section by codec; codecs that none of them has are left out. */
+  public Map<Codec, Blocks> blocks(Section section) {
+    Map<Codec, Blocks> blocks = new EnumMap<>(Codec.class);
     for (long b = 0; b < section.blockCount(); b++) {
-      codecs.add(Codec.of(index.getInt(section.firstBlock() + b * ImageFormat.BLOCK_BYTES + 16)));
+      long at = section.firstBlock() + b * ImageFormat.BLOCK_BYTES;
+      blocks.merge(
+          Codec.of(index.getInt(at + 16)),
+          new Blocks(1, index.getInt(at + 8)),
+          (x, y) -> new Blocks(x.count() + y.count(), x.storedBytes() + y.storedBytes()));
     }
-    return codecs;
+    return blocks;
   }
 
   /** Reads everything and checks all checksums. */
   public void verify() throws IOException {
-    ByteBuffer scratch = ByteBuffer.allocateDirect(largestBlock);
+    BlockSink scratch = scratch();
     for (Section section : sections) {
-      read(section, (offset, length) -> scratch.clear().limit(length));
+      read(section, scratch);
     }
+  }
+
+  /** What {@link #examine} finds. */
+  public interface Examiner {
+
+    /** A block was read, damaged or not; its stored bytes. */
+    void read(long storedBytes);
+
+    /** A block is damaged. */
+    void damaged(Section section, CorruptImageException damage);
+  }
+
+  /**
+   * Reads everything and checks all checksums, as {@link #verify} does, but tells of each damaged
+   * block and goes on behind it.
+   *
+   * @throws IOException if the file can't be read
+   */
+  public void examine(Examiner examiner) throws IOException {
+    BlockSink scratch = scratch();
+    for (Section section : sections) {
+      for (long b = 0; b < section.blockCount(); b++) {
+        try {
+          readBlock(section, b, scratch);
+        } catch (CorruptImageException e) {
+          examiner.damaged(section, e);
+        }
+        examiner.read(index.getInt(section.firstBlock() + b * ImageFormat.BLOCK_BYTES + 8));
+      }
+    }
+  }
+
+  private BlockSink scratch() {
+    ByteBuffer scratch = ByteBuffer.allocateDirect(largestBlock);
+    return (offset, length) -> scratch.clear().limit(length);
+  }
+
+  /** The exception for a section whose bytes are whole and make no sense, {@code at} in it. */
+  CorruptImageException malformed(
+      Section section, long at, String what, Object found, Object expected) {
+    long block = Math.min(at / header.blockBytes(), Math.max(0, section.blockCount() - 1));
+    long offset =
+        section.blockCount() == 0
+            ? indexOffset
+            : index.getLong(section.firstBlock() + block * ImageFormat.BLOCK_BYTES);
+    return corrupt(
+        offset, what + ", byte " + at + " of " + section.kind(), found, expected, INCONSISTENT);
   }
 
   @Override

@@ -13,6 +13,10 @@ public final class OffHeap implements AutoCloseable {
   // Chronicle can't take direct buffers without flags, so bytes cross in pieces of this size.
   private static final int PIECE_BYTES = 8 << 10;
 
+  static {
+    ChronicleQuiet.ensure();
+  }
+
   private final Bytes<?> bytes;
   private final byte[] piece = new byte[PIECE_BYTES];
 

@@ -222,7 +222,7 @@ public final class DirectoryStore implements Store, Closeable {
         || !files.exists(place.resolve(EpochRecord.PENDING))) {
       return;
     }
-    Path marker = directory.directory().resolve(JobDirectory.COMMITTED_MARKER);
+    Path marker = directory.directory().resolve(StoreView.COMMITTED_MARKER);
     if (!files.exists(marker)) {
       files.publish(
           marker,
@@ -290,19 +290,8 @@ public final class DirectoryStore implements Store, Closeable {
     return files.exists(directory.directory(epoch).resolve(EpochRecord.COMMITTED));
   }
 
-  /** The record goes first, so that what is left of an epoch is never taken for one. */
   private void delete(EpochId epoch) throws IOException {
-    Path place = directory.directory(epoch);
-    for (String record : List.of(EpochRecord.COMMITTED, EpochRecord.PENDING)) {
-      faults.reached(FaultPoint.DURING_PRUNE);
-      files.delete(place.resolve(record));
-    }
-    files.syncDirectory(place);
-    for (String name : files.list(place)) {
-      faults.reached(FaultPoint.DURING_PRUNE);
-      files.delete(place.resolve(name));
-    }
-    files.delete(place);
+    EpochDeletion.delete(files, directory.directory(epoch), faults);
     unusable.remove(epoch);
   }
 
@@ -324,7 +313,7 @@ public final class DirectoryStore implements Store, Closeable {
 
   private void look() throws IOException {
     try {
-      Path request = directory.directory().resolve(JobDirectory.REQUEST);
+      Path request = directory.directory().resolve(StoreView.REQUEST);
       if (files.exists(request)) {
         files.delete(request);
         requested.set(true);

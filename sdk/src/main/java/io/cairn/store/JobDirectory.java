@@ -19,7 +19,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.TreeSet;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.function.LongSupplier;
 
@@ -29,16 +29,11 @@ import java.util.function.LongSupplier;
  * or all fail.
  */
 public final class JobDirectory implements ImageTarget, Closeable {
-  static final String COMMITTED_MARKER = "committed";
-  static final String REQUEST = "request";
-
-  private static final String STORE = "store";
-  private static final String JOB = "job";
-  private static final String GENERATION = "generation";
   private static final int STORE_ATTEMPTS = 3;
 
   private final StoreSettings settings;
   private final Path directory;
+  private final StoreView view;
   private final Group group;
   private final FileOperations files;
   private final Launch launch;
@@ -55,6 +50,7 @@ public final class JobDirectory implements ImageTarget, Closeable {
     this.files = files;
     this.launch = launch;
     directory = settings.directory().toAbsolutePath().resolve(settings.jobId());
+    view = new StoreView(files, directory);
   }
 
   /**
@@ -104,7 +100,7 @@ public final class JobDirectory implements ImageTarget, Closeable {
       if (attempt == STORE_ATTEMPTS) {
         throw new IOException(
             "the file \""
-                + STORE
+                + StoreView.STORE
                 + "\" in "
                 + directory
                 + " of rank "
@@ -127,10 +123,11 @@ public final class JobDirectory implements ImageTarget, Closeable {
     for (Path parent : parents) {
       files.syncDirectory(parent);
     }
-    Path file = directory.resolve(STORE);
+    Path file = directory.resolve(StoreView.STORE);
     if (!files.exists(file)) {
       try {
-        files.write(file, StateFile.builder(STORE).field("id", launch.random()).toBytes());
+        files.write(
+            file, StateFile.builder(StoreView.STORE).field("id", launch.random()).toBytes());
         files.syncDirectory(directory);
       } catch (FileAlreadyExistsException e) {
         // Another rank was faster.
@@ -141,14 +138,16 @@ public final class JobDirectory implements ImageTarget, Closeable {
 
   private String readStore() throws IOException {
     try {
-      return StateFile.read(files, directory.resolve(STORE), STORE).text("id");
+      return view.id()
+          .orElseThrow(
+              () -> new NoSuchFileException(directory.resolve(StoreView.STORE).toString()));
     } catch (CorruptImageException e) {
       return "";
     }
   }
 
   private String deleteStore() throws IOException {
-    files.delete(directory.resolve(STORE));
+    files.delete(directory.resolve(StoreView.STORE));
     return "";
   }
 
@@ -159,7 +158,10 @@ public final class JobDirectory implements ImageTarget, Closeable {
           if (leader()) {
             lock =
                 KernelLock.take(
-                    directory.resolve("lock"), launch, settings.lockWaitMillis(), nanoClock);
+                    directory.resolve(StoreView.LOCK),
+                    launch,
+                    settings.lockWaitMillis(),
+                    nanoClock);
           }
           return "";
         });
@@ -200,17 +202,16 @@ public final class JobDirectory implements ImageTarget, Closeable {
   }
 
   private String readJob() throws IOException {
-    Path file = directory.resolve(JOB);
+    Path file = directory.resolve(StoreView.JOB);
     try {
-      StateFile in = StateFile.read(files, file, JOB);
-      String id = in.text("job");
-      if (!id.equals(settings.jobId())) {
-        throw new ForeignImageException(file, "job", id, settings.jobId());
+      Optional<StoreView.Owner> owner = view.owner();
+      if (owner.isEmpty()) {
+        return "";
       }
-      UUID uuid = EpochRecord.parseUuid(in, in.text("uuid"));
-      return uuid + " " + in.number("world", 1, Integer.MAX_VALUE) + " " + file;
-    } catch (NoSuchFileException e) {
-      return "";
+      if (!owner.get().jobId().equals(settings.jobId())) {
+        throw new ForeignImageException(file, "job", owner.get().jobId(), settings.jobId());
+      }
+      return owner.get().jobUuid() + " " + owner.get().worldSize() + " " + file;
     } catch (CorruptImageException e) {
       return "damaged " + e.getMessage();
     }
@@ -218,8 +219,8 @@ public final class JobDirectory implements ImageTarget, Closeable {
 
   private String writeJob() throws IOException {
     files.publish(
-        directory.resolve(JOB),
-        StateFile.builder(JOB)
+        directory.resolve(StoreView.JOB),
+        StateFile.builder(StoreView.JOB)
             .field("job", job.jobId())
             .field("uuid", job.jobUuid())
             .field("world", job.worldSize())
@@ -240,10 +241,7 @@ public final class JobDirectory implements ImageTarget, Closeable {
       newest = Math.max(newest, epoch.generation());
     }
     try {
-      StateFile in = StateFile.read(files, directory.resolve(GENERATION), GENERATION);
-      newest = Math.max(newest, in.number("generation", 1, Long.MAX_VALUE - 1));
-    } catch (NoSuchFileException e) {
-      // The first launch.
+      newest = Math.max(newest, view.newest().map(StoreView.Newest::generation).orElse(0L));
     } catch (CorruptImageException e) {
       logger.log(
           System.Logger.Level.WARNING, "{0}; going on from the newest epoch's", e.getMessage());
@@ -253,8 +251,8 @@ public final class JobDirectory implements ImageTarget, Closeable {
 
   private String writeGeneration() throws IOException {
     files.publish(
-        directory.resolve(GENERATION),
-        StateFile.builder(GENERATION)
+        directory.resolve(StoreView.GENERATION),
+        StateFile.builder(StoreView.GENERATION)
             .field("generation", generation)
             .field("host", launch.host())
             .field("pid", launch.pid())
@@ -269,21 +267,22 @@ public final class JobDirectory implements ImageTarget, Closeable {
    * @throws FencedException if it isn't; names the newer one
    */
   void requireNewest() throws IOException {
-    StateFile in = StateFile.read(files, directory.resolve(GENERATION), GENERATION);
-    long newest = in.number("generation", 1, Long.MAX_VALUE);
-    if (newest != generation) {
-      String host = in.text("host");
+    StoreView.Newest newest =
+        view.newest()
+            .orElseThrow(
+                () -> new NoSuchFileException(directory.resolve(StoreView.GENERATION).toString()));
+    if (newest.generation() != generation) {
       throw new FencedException(
           "generation "
-              + newest
+              + newest.generation()
               + " of job "
               + job.jobId()
               + " (process "
-              + in.text("pid")
+              + newest.pid()
               + " on "
-              + host
+              + newest.host()
               + " since "
-              + in.text("started")
+              + newest.started()
               + ") has taken over "
               + directory
               + "; this is generation "
@@ -294,11 +293,12 @@ public final class JobDirectory implements ImageTarget, Closeable {
 
   /** All epochs that have a directory here, oldest first. */
   public List<EpochId> epochs() throws IOException {
-    TreeSet<EpochId> epochs = new TreeSet<>();
-    for (String name : files.list(directory)) {
-      EpochId.ofDirectoryName(name).ifPresent(epochs::add);
-    }
-    return new ArrayList<>(epochs);
+    return view.epochs();
+  }
+
+  /** What this rank's store holds. */
+  public StoreView view() {
+    return view;
   }
 
   /** The job's directory. */
@@ -309,19 +309,6 @@ public final class JobDirectory implements ImageTarget, Closeable {
   /** The directory of an epoch. */
   public Path directory(EpochId epoch) {
     return directory.resolve(epoch.directoryName());
-  }
-
-  /** Whether this store has seen a committed epoch, ever. */
-  public boolean everCommitted() throws IOException {
-    if (files.exists(directory.resolve(COMMITTED_MARKER))) {
-      return true;
-    }
-    for (EpochId epoch : epochs()) {
-      if (files.exists(directory(epoch).resolve(EpochRecord.COMMITTED))) {
-        return true;
-      }
-    }
-    return false;
   }
 
   /** Whether this rank is the lowest of those that share its store. */

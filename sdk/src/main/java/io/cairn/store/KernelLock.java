@@ -9,9 +9,11 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.LongSupplier;
 
@@ -50,6 +52,22 @@ final class KernelLock implements Closeable {
     } catch (Throwable e) {
       channel.close();
       throw e;
+    }
+  }
+
+  /** Who holds it now; empty if nobody does, or there is no such file. */
+  static Optional<String> holderOf(Path file) throws IOException {
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+      try (FileLock lock = channel.tryLock(0, Long.MAX_VALUE, true)) {
+        if (lock != null) {
+          return Optional.empty();
+        }
+      } catch (OverlappingFileLockException e) {
+        // Held by this very process.
+      }
+      return Optional.of(holder(channel));
+    } catch (NoSuchFileException e) {
+      return Optional.empty();
     }
   }
 

@@ -40,7 +40,7 @@ final class ImageDamageTest {
       assertEquals(SampleImage.HEADER, reader.header());
       Set<Codec> codecs = EnumSet.noneOf(Codec.class);
       for (Section section : reader.sections()) {
-        codecs.addAll(reader.codecs(section));
+        codecs.addAll(reader.blocks(section).keySet());
       }
       assertEquals(EnumSet.allOf(Codec.class), codecs);
       assertEquals(6, reader.sections().size());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cairn;
+package io.cairn.image;
 
 import java.util.logging.Level;
 import java.util.logging.Logger;
@@ -8,7 +8,7 @@ import java.util.logging.Logger;
  * Keeps Chronicle's first use from printing lines on every rank: SLF4J's remark that it found no
  * logger, and a hint about a cleaner that Cairn doesn't use. Whatever the user has configured wins.
  */
-final class ChronicleQuiet {
+public final class ChronicleQuiet {
 
   private static final String SLF4J_VERBOSITY = "slf4j.internal.verbosity";
 
@@ -29,7 +29,7 @@ final class ChronicleQuiet {
   private ChronicleQuiet() {}
 
   /** Call before Chronicle is first used; later calls cost nothing. */
-  static void ensure() {
+  public static void ensure() {
     // The static initialiser has done it.
   }
 }
