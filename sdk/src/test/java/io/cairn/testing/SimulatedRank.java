@@ -91,35 +91,48 @@ public final class SimulatedRank implements AutoCloseable {
 
   /** Captures and writes an image; returns when it is durable, or throws what it failed with. */
   public PendingImage image(long epoch, String channelState) throws Exception {
+    return image(epoch, ascii(channelState), ascii("counts of " + epoch));
+  }
+
+  /** The same, with the bytes that a ledger writes. */
+  public PendingImage image(long epoch, byte[] channelState, byte[] counts) throws Exception {
     PendingImage image = capture.capture(epoch, 100 + epoch);
-    image.seal(channels(channelState, "counts of " + epoch));
+    image.seal(channels(channelState, counts));
     await(image);
     return image;
   }
 
+  private static byte[] ascii(String text) {
+    return text.getBytes(StandardCharsets.US_ASCII);
+  }
+
   public SealedChannels channels(String state, String counts) {
+    return channels(ascii(state), ascii(counts));
+  }
+
+  private SealedChannels channels(byte[] state, byte[] counts) {
     long stateAddress = memory(state);
     long countsAddress = memory(counts);
     return new SealedChannels(
         stateAddress,
-        state.length(),
+        state.length,
         countsAddress,
-        counts.length(),
+        counts.length,
         1,
         () -> {
           if (stateAddress != 0) {
-            pages.free(stateAddress, state.length());
+            pages.free(stateAddress, state.length);
           }
-          pages.free(countsAddress, counts.length());
+          pages.free(countsAddress, counts.length);
         });
   }
 
-  private long memory(String text) {
-    if (text.isEmpty()) {
+  private long memory(byte[] bytes) {
+    if (bytes.length == 0) {
       return 0;
     }
-    long address = pages.allocate(text.length());
-    pages.view(address, text.length()).put(text.getBytes(StandardCharsets.US_ASCII));
+    long address = pages.allocate(bytes.length);
+    pages.view(address, bytes.length).put(bytes);
     return address;
   }
 
@@ -168,7 +181,11 @@ public final class SimulatedRank implements AutoCloseable {
 
   /** A whole epoch. */
   public void epoch(long epoch, String channelState) throws Exception {
-    PendingImage image = image(epoch, channelState);
+    commit(epoch, image(epoch, channelState));
+  }
+
+  /** Records and commits an epoch whose image is durable. */
+  public void commit(long epoch, PendingImage image) throws Exception {
     record(epoch, image);
     store.commit(epoch);
     settle();

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.cli;
+
+import java.io.PrintStream;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarConsumer;
+import me.tongfei.progressbar.ProgressBarStyle;
+
+/** Shows how many bytes are read, to somebody at a terminal; to nobody else. */
+final class Progress implements AutoCloseable {
+  private static final long MEBIBYTE = 1 << 20;
+
+  private final ProgressBar bar;
+
+  private Progress(ProgressBar bar) {
+    this.bar = bar;
+  }
+
+  /** Shows nothing. */
+  static Progress none() {
+    return new Progress(null);
+  }
+
+  /** Begins a bar, if there is a terminal and enough to read for it to be of use. */
+  static Progress begin(Surroundings surroundings, String task, long totalBytes) {
+    if (!surroundings.terminal()) {
+      return none();
+    }
+    return new Progress(
+        new ProgressBarBuilder()
+            .setTaskName(task)
+            .setInitialMax(totalBytes)
+            .setUnit(" MiB", MEBIBYTE)
+            .setStyle(ProgressBarStyle.ASCII)
+            .showSpeed()
+            .setConsumer(new Line(surroundings.err(), surroundings.columns()))
+            .build());
+  }
+
+  /** So many more bytes are read. */
+  void advance(long bytes) {
+    if (bar != null) {
+      bar.stepBy(bytes);
+    }
+  }
+
+  /** Takes the bar away. */
+  @Override
+  public void close() {
+    if (bar != null) {
+      bar.close();
+    }
+  }
+
+  /** One line that is written over and over. (The library's own asks a terminal library.) */
+  private static final class Line implements ProgressBarConsumer {
+    private final PrintStream err;
+    private final int columns;
+
+    Line(PrintStream err, int columns) {
+      this.err = err;
+      this.columns = Math.max(columns, 20);
+    }
+
+    @Override
+    public int getMaxRenderedLength() {
+      return columns - 1;
+    }
+
+    @Override
+    public void accept(String text) {
+      err.print("\r" + text);
+      err.flush();
+    }
+
+    @Override
+    public void clear() {
+      err.print("\r" + " ".repeat(columns - 1) + "\r");
+      err.flush();
+    }
+
+    @Override
+    public void close() {
+      clear();
+    }
+  }
+}

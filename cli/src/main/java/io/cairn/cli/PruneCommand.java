@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.cli;
+
+import io.cairn.cli.EpochLook.State;
+import io.cairn.image.EpochId;
+import io.cairn.store.Launch;
+import io.cairn.store.StoreKeeper;
+import io.cairn.store.StoreView;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code cairn prune}. */
+@Command(
+    name = "prune",
+    description = {
+      "Deletes epochs of a job that isn't running. Never the newest one that it can go on from,",
+      "unless --even-the-last is given; which that is, is found out by reading it."
+    })
+final class PruneCommand implements Callable<Integer> {
+  private final Surroundings surroundings;
+
+  @Mixin private Where where;
+
+  @Parameters(index = "0", paramLabel = "JOB", description = "A job's name or directory.")
+  private String jobName;
+
+  @ArgGroup(exclusive = true, multiplicity = "1")
+  private What what;
+
+  @Option(
+      names = "--even-the-last",
+      description = "Lets the newest epoch be deleted that the job can go on from.")
+  private boolean evenTheLast;
+
+  @Option(
+      names = "--partial",
+      description = {
+        "Some of the job's stores can't be seen from here (node-local disks): an epoch counts as",
+        "sound if what is here of it is. The others keep what they have."
+      })
+  private boolean partial;
+
+  @Option(names = "--dry-run", description = "Only says what would be deleted.")
+  private boolean dryRun;
+
+  @Option(names = "--json", description = "For programs; docs/cli.md has the schema.")
+  private boolean json;
+
+  /** What goes. */
+  private static final class What {
+    @Option(
+        names = "--keep",
+        paramLabel = "K",
+        description = "Keeps the newest K committed epochs that are sound; what is older goes.")
+    private Integer keep;
+
+    @Option(
+        names = "--leftovers",
+        description = "Deletes what has no published record, left by launches that died.")
+    private boolean leftovers;
+
+    @Option(names = "--whole-job", description = "Deletes everything that the job has on disk.")
+    private boolean wholeJob;
+  }
+
+  /** An epoch that goes, and why. */
+  private record Doomed(EpochLook look, String reason) {}
+
+  PruneCommand(Surroundings surroundings) {
+    this.surroundings = surroundings;
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    if (what.keep != null && what.keep < 1) {
+      throw ToolException.usage(
+          "--keep " + what.keep + ": expected 1 or more; --whole-job deletes everything");
+    }
+    Job job = where.job(surroundings, jobName);
+    if (dryRun) {
+      Optional<String> holder = job.holder();
+      if (holder.isPresent()) {
+        throw ToolException.refused(running(job, holder.get()));
+      }
+      return prune(job, List.of());
+    }
+    List<StoreKeeper> keepers = new ArrayList<>();
+    try {
+      Launch self = surroundings.self().get();
+      for (StoreView store : job.stores()) {
+        keepers.add(StoreKeeper.open(store, surroundings.files(), self));
+      }
+      return prune(job, keepers);
+    } finally {
+      for (StoreKeeper keeper : keepers) {
+        keeper.close();
+      }
+    }
+  }
+
+  private static String running(Job job, String holder) {
+    return "job " + job.id() + " is running (" + holder + "): end that launch first";
+  }
+
+  /** Without keepers nothing is deleted. */
+  private int prune(Job job, List<StoreKeeper> keepers) throws IOException, ToolException {
+    NavigableMap<EpochId, EpochLook> looks = new TreeMap<>();
+    for (EpochId id : job.epochs()) {
+      EpochLook.of(surroundings.files(), job, id).ifPresent(look -> looks.put(id, look));
+    }
+    List<Doomed> doomed = choose(job, looks);
+    long freed = 0;
+    // All records first: what is left of an epoch when this is interrupted is of no epoch then.
+    for (StoreKeeper keeper : keepers) {
+      for (Doomed one : doomed) {
+        keeper.deleteRecord(one.look().id());
+      }
+    }
+    for (Doomed one : doomed) {
+      for (StoreKeeper keeper : keepers) {
+        keeper.delete(one.look().id());
+      }
+      freed += one.look().bytes();
+    }
+    List<String> others = new ArrayList<>();
+    if (what.wholeJob) {
+      for (StoreKeeper keeper : keepers) {
+        for (String name : keeper.deleteJob()) {
+          others.add(keeper.store().directory().resolve(name).toString());
+        }
+      }
+    }
+    List<EpochLook> kept = new ArrayList<>(looks.values());
+    kept.removeAll(doomed.stream().map(Doomed::look).toList());
+    if (json) {
+      print(job, doomed, kept, freed, others);
+    } else {
+      print(doomed, kept, freed, job, others);
+    }
+    return ExitCode.OK;
+  }
+
+  private List<Doomed> choose(Job job, NavigableMap<EpochId, EpochLook> looks)
+      throws IOException, ToolException {
+    List<Doomed> doomed = new ArrayList<>();
+    if (what.wholeJob) {
+      Optional<EpochLook> last = evenTheLast ? Optional.empty() : soundEpochs(job, looks, 1);
+      if (last.isPresent()) {
+        throw ToolException.refused(
+            "job %s can go on from epoch %s; to delete that too, say --even-the-last"
+                .formatted(job.id(), EpochLook.name(last.get().id())));
+      }
+      looks.values().forEach(look -> doomed.add(new Doomed(look, "the whole job goes")));
+    } else if (what.leftovers) {
+      Optional<EpochLook> last = evenTheLast ? Optional.empty() : soundEpochs(job, looks, 1);
+      for (EpochLook look : looks.values()) {
+        if (look.state() != State.COMMITTED && !last.filter(look::equals).isPresent()) {
+          doomed.add(new Doomed(look, "it has no published record"));
+        }
+      }
+    } else {
+      Optional<EpochLook> oldestKept = soundEpochs(job, looks, what.keep);
+      if (oldestKept.isPresent()) {
+        for (EpochLook look : looks.headMap(oldestKept.get().id()).values()) {
+          doomed.add(
+              new Doomed(
+                  look,
+                  look.state() == State.COMMITTED
+                      ? Units.count(what.keep, "newer sound epoch") + " kept"
+                      : "it has no published record"));
+        }
+      }
+    }
+    return doomed;
+  }
+
+  /**
+   * The n-th newest epoch that a start could restore, if there are as many; for {@code --keep} only
+   * committed ones count. All are read to the last byte: what is deleted can't be asked for again.
+   */
+  private Optional<EpochLook> soundEpochs(Job job, NavigableMap<EpochId, EpochLook> looks, int n)
+      throws IOException {
+    long total = looks.values().stream().mapToLong(EpochLook::bytes).sum();
+    int found = 0;
+    try (Progress progress = Progress.begin(surroundings, "prune", total)) {
+      Recovery recovery = new Recovery(surroundings.files(), job, progress, false);
+      for (Map.Entry<EpochId, EpochLook> entry : looks.descendingMap().entrySet()) {
+        EpochLook look = entry.getValue();
+        boolean counts =
+            look.state() == State.COMMITTED || (what.keep == null && look.state() == State.PENDING);
+        if (counts && isSound(job, look, recovery, progress) && ++found == n) {
+          return Optional.of(look);
+        }
+      }
+    }
+    return Optional.empty();
+  }
+
+  private boolean isSound(Job job, EpochLook look, Recovery recovery, Progress progress)
+      throws IOException {
+    if (!partial) {
+      return recovery.reasons(look).isEmpty();
+    }
+    return switch (EpochVerification.run(surroundings.files(), job, look, progress).outcome()) {
+      case SOUND, PARTIAL -> true;
+      case DAMAGED, INCOMPLETE, GONE -> false;
+    };
+  }
+
+  private void print(
+      Job job, List<Doomed> doomed, List<EpochLook> kept, long freed, List<String> others)
+      throws IOException {
+    try (Json out = new Json(surroundings.out(), "prune")) {
+      out.text("job", job.id()).optional("uuid", job.uuid()).flag("dryRun", dryRun);
+      out.objects(
+          "deleted",
+          doomed,
+          one -> {
+            out.epochId(one.look().id());
+            out.text("state", one.look().state().code());
+            out.number("bytes", one.look().bytes());
+            out.text("reason", one.reason());
+          });
+      out.objects("kept", kept, look -> out.epochId(look.id()).text("state", look.state().code()));
+      out.number("bytes", freed);
+      out.flag("jobDeleted", what.wholeJob && others.isEmpty() && !dryRun);
+      out.texts("left", others);
+    }
+  }
+
+  private void print(
+      List<Doomed> doomed, List<EpochLook> kept, long freed, Job job, List<String> others) {
+    PrintStream out = surroundings.out();
+    String verb = dryRun ? "would delete" : "deleted";
+    for (Doomed one : doomed) {
+      out.printf(
+          "%s epoch %s (%s, %s): %s%n",
+          verb,
+          EpochLook.name(one.look().id()),
+          one.look().state().code(),
+          Units.bytes(one.look().bytes()),
+          one.reason());
+    }
+    String names = String.join(", ", kept.stream().map(look -> EpochLook.name(look.id())).toList());
+    out.printf(
+        "%s: %s %s, %s; %s%n",
+        job.id(),
+        verb,
+        Units.count(doomed.size(), "epoch"),
+        Units.bytes(freed),
+        kept.isEmpty() ? "no epoch is left" : "kept " + names);
+    others.forEach(other -> out.println("not Cairn's, left there: " + other));
+  }
+}

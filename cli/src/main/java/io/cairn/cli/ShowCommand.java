@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.cli;
+
+import io.cairn.cli.EpochLook.Copy;
+import io.cairn.cli.EpochLook.State;
+import io.cairn.image.ChannelState;
+import io.cairn.image.Codec;
+import io.cairn.image.EpochId;
+import io.cairn.image.ImageHeader;
+import io.cairn.image.ImageReader;
+import io.cairn.image.ImageReader.Blocks;
+import io.cairn.image.Section;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code cairn show}. */
+@Command(
+    name = "show",
+    description = {
+      "Shows one epoch: its images, what they hold, and the messages that were in flight. Reads",
+      "each image's index and channel state, not its regions."
+    })
+final class ShowCommand implements Callable<Integer> {
+  private final Surroundings surroundings;
+
+  @Mixin private Where where;
+
+  @Parameters(
+      index = "0",
+      arity = "0..1",
+      paramLabel = "JOB",
+      description = "A job's name or directory; the only one, if there is one.")
+  private String jobName;
+
+  @Parameters(
+      index = "1",
+      arity = "0..1",
+      paramLabel = "EPOCH",
+      description = "GENERATION-EPOCH, or the epoch's number. Default: the newest committed one.")
+  private String epochName;
+
+  @Option(names = "--messages", description = "Lists each message that was in flight.")
+  private boolean withMessages;
+
+  @Option(names = "--json", description = "For programs; docs/cli.md has the schema.")
+  private boolean json;
+
+  /** A late message, without its bytes. */
+  private record Message(long communicator, int source, int tag, long lengthBytes) {}
+
+  private record Part(Section section, Map<Codec, Blocks> blocks) {
+    long storedBytes() {
+      return blocks.values().stream().mapToLong(Blocks::storedBytes).sum();
+    }
+
+    long count(Codec codec) {
+      return blocks.containsKey(codec) ? blocks.get(codec).count() : 0;
+    }
+  }
+
+  private record Image(
+      Path file,
+      ImageHeader header,
+      long lengthBytes,
+      long digest,
+      List<Part> parts,
+      long lateMessages,
+      long lateBytes,
+      List<Message> messages) {}
+
+  ShowCommand(Surroundings surroundings) {
+    this.surroundings = surroundings;
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    Job job = where.job(surroundings, jobName);
+    EpochLook look = look(job);
+    List<Finding> findings = new ArrayList<>(look.findings());
+    List<Image> images = new ArrayList<>();
+    for (Copy copy : look.copies()) {
+      for (int rank : copy.ranks()) {
+        Path file = copy.store().imageFile(look.id(), rank);
+        try {
+          images.add(read(file));
+        } catch (IOException e) {
+          // What has no record may be in the middle of being written.
+          if (look.state() != State.INCOMPLETE
+              && findings.stream().noneMatch(known -> known.file().equals(file))) {
+            findings.add(Finding.of(file, e));
+          }
+        }
+      }
+    }
+    if (json) {
+      print(job, look, images, findings);
+    } else {
+      print(look, job, images, findings);
+    }
+    return findings.isEmpty() ? ExitCode.OK : ExitCode.NOT_FOUND_OR_DAMAGED;
+  }
+
+  private EpochLook look(Job job) throws IOException, ToolException {
+    if (epochName != null) {
+      EpochId id = Where.epoch(job, epochName);
+      return EpochLook.of(surroundings.files(), job, id)
+          .orElseThrow(
+              () ->
+                  ToolException.notFound("epoch " + EpochLook.name(id) + " was deleted just now"));
+    }
+    List<EpochId> epochs = job.epochs();
+    for (int i = epochs.size() - 1; i >= 0; i--) {
+      var look = EpochLook.of(surroundings.files(), job, epochs.get(i));
+      if (look.isPresent() && look.get().state() == State.COMMITTED) {
+        return look.get();
+      }
+    }
+    throw ToolException.notFound(
+        "job %s has no committed epoch%s"
+            .formatted(
+                job.id(),
+                epochs.isEmpty()
+                    ? ""
+                    : "; name one of "
+                        + String.join(", ", epochs.stream().map(EpochLook::name).toList())));
+  }
+
+  private Image read(Path file) throws IOException {
+    try (ImageReader image = ImageReader.open(surroundings.files(), file)) {
+      List<Part> parts = new ArrayList<>();
+      for (Section section : image.sections()) {
+        parts.add(new Part(section, image.blocks(section)));
+      }
+      long[] late = new long[2];
+      List<Message> messages = new ArrayList<>();
+      ChannelState.read(
+          image,
+          (communicator, source, tag, lengthBytes) -> {
+            late[0]++;
+            late[1] += lengthBytes;
+            if (withMessages) {
+              messages.add(new Message(communicator, source, tag, lengthBytes));
+            }
+          });
+      return new Image(
+          file,
+          image.header(),
+          image.lengthBytes(),
+          image.digest(),
+          parts,
+          late[0],
+          late[1],
+          messages);
+    }
+  }
+
+  private void print(Job job, EpochLook look, List<Image> images, List<Finding> findings)
+      throws IOException {
+    try (Json out = new Json(surroundings.out(), "show")) {
+      out.text("job", job.id()).optional("uuid", job.uuid());
+      out.object("epoch", () -> out.epoch(look));
+      out.objects(
+          "images",
+          images,
+          image -> {
+            ImageHeader header = image.header();
+            out.number("rank", header.rank());
+            out.text("file", image.file().toString());
+            out.number("bytes", image.lengthBytes());
+            out.text("digest", "%016x".formatted(image.digest()));
+            out.number("safePoint", header.safePoint());
+            out.number("pageBytes", header.job().pageBytes());
+            out.number("blockBytes", header.blockBytes());
+            out.objects(
+                "sections",
+                image.parts(),
+                part -> {
+                  out.text("kind", Sections.kind(part.section()));
+                  out.text("name", part.section().name());
+                  out.text("type", Sections.type(part.section()));
+                  out.number("bytes", part.section().lengthBytes());
+                  out.number("storedBytes", part.storedBytes());
+                  out.object(
+                      "blocks",
+                      () -> {
+                        for (Codec codec : Codec.values()) {
+                          out.number(codec.name().toLowerCase(Locale.ROOT), part.count(codec));
+                        }
+                      });
+                });
+            out.number("lateMessages", image.lateMessages());
+            out.number("lateBytes", image.lateBytes());
+            if (withMessages) {
+              out.objects(
+                  "messages",
+                  image.messages(),
+                  message -> {
+                    out.text("communicator", "%016x".formatted(message.communicator()));
+                    out.number("source", message.source());
+                    out.number("tag", message.tag());
+                    out.number("bytes", message.lengthBytes());
+                  });
+            }
+          });
+      out.findings("problems", findings);
+    }
+  }
+
+  private void print(EpochLook look, Job job, List<Image> images, List<Finding> findings) {
+    PrintStream out = surroundings.out();
+    out.printf(
+        "%s, epoch %s: %s%s, written %s UTC, %s, %d of %s here%n",
+        job.id(),
+        EpochLook.name(look.id()),
+        look.state().code(),
+        findings.isEmpty() ? "" : ", damaged",
+        Units.time(look.written()),
+        Units.bytes(look.bytes()),
+        look.ranks().size(),
+        Units.count(look.worldSize(), "rank"));
+    for (Image image : images) {
+      out.printf(
+          "%nrank %d: safe point %d, %s, %s in flight (%s), pages of %d, blocks of %d bytes%n  %s%n",
+          image.header().rank(),
+          image.header().safePoint(),
+          Units.bytes(image.lengthBytes()),
+          Units.count(image.lateMessages(), "message"),
+          Units.bytes(image.lateBytes()),
+          image.header().job().pageBytes(),
+          image.header().blockBytes(),
+          image.file());
+      Table table =
+          new Table(Set.of(1, 2, 3, 4, 5), "WHAT", "SIZE", "ON DISK", "ZERO", "RAW", "LZ4");
+      for (Part part : image.parts()) {
+        table.row(
+            Sections.describe(part.section()),
+            Units.bytes(part.section().lengthBytes()),
+            Units.bytes(part.storedBytes()),
+            Long.toString(part.count(Codec.ZERO)),
+            Long.toString(part.count(Codec.RAW)),
+            Long.toString(part.count(Codec.LZ4)));
+      }
+      table.print(out, "  ");
+      for (Message message : image.messages()) {
+        out.printf(
+            "  from rank %d, tag %d, communicator %016x: %d bytes%n",
+            message.source(), message.tag(), message.communicator(), message.lengthBytes());
+      }
+    }
+    if (!look.elsewhere().isEmpty()) {
+      out.printf("%nin no store that was looked at: ranks %s%n", Ranks.show(look.elsewhere()));
+    }
+    if (!findings.isEmpty()) {
+      out.println();
+      findings.forEach(finding -> out.println(finding.message()));
+    }
+  }
+}
