@@ -12,14 +12,16 @@ final class Progress implements AutoCloseable {
   private static final long MEBIBYTE = 1 << 20;
 
   private final ProgressBar bar;
+  private final Line line;
 
-  private Progress(ProgressBar bar) {
+  private Progress(ProgressBar bar, Line line) {
     this.bar = bar;
+    this.line = line;
   }
 
   /** Shows nothing. */
   static Progress none() {
-    return new Progress(null);
+    return new Progress(null, null);
   }
 
   /** Begins a bar, if there is a terminal and enough to read for it to be of use. */
@@ -27,15 +29,17 @@ final class Progress implements AutoCloseable {
     if (!surroundings.terminal()) {
       return none();
     }
-    return new Progress(
+    Line line = new Line(surroundings.err(), surroundings.columns());
+    ProgressBar bar =
         new ProgressBarBuilder()
             .setTaskName(task)
             .setInitialMax(totalBytes)
             .setUnit(" MiB", MEBIBYTE)
             .setStyle(ProgressBarStyle.ASCII)
             .showSpeed()
-            .setConsumer(new Line(surroundings.err(), surroundings.columns()))
-            .build());
+            .setConsumer(line)
+            .build();
+    return new Progress(bar, line);
   }
 
   /** So many more bytes are read. */
@@ -50,6 +54,8 @@ final class Progress implements AutoCloseable {
   public void close() {
     if (bar != null) {
       bar.close();
+      // The library's thread may still have something to say; what follows is the result's place.
+      line.end();
     }
   }
 
@@ -57,6 +63,7 @@ final class Progress implements AutoCloseable {
   private static final class Line implements ProgressBarConsumer {
     private final PrintStream err;
     private final int columns;
+    private boolean ended;
 
     Line(PrintStream err, int columns) {
       this.err = err;
@@ -69,20 +76,27 @@ final class Progress implements AutoCloseable {
     }
 
     @Override
-    public void accept(String text) {
-      err.print("\r" + text);
-      err.flush();
+    public synchronized void accept(String text) {
+      if (!ended) {
+        err.print("\r" + text);
+        err.flush();
+      }
     }
 
     @Override
     public void clear() {
-      err.print("\r" + " ".repeat(columns - 1) + "\r");
-      err.flush();
+      accept(" ".repeat(columns - 1));
     }
 
     @Override
     public void close() {
+      // end() does it, on the caller's thread.
+    }
+
+    synchronized void end() {
       clear();
+      accept("");
+      ended = true;
     }
   }
 }

@@ -165,6 +165,7 @@ final class Recovery {
       return;
     }
     List<CorruptImageException> first = new ArrayList<>();
+    progress.advance(image.lengthBytes() - image.storedBytes());
     image.examine(
         new ImageReader.Examiner() {
           @Override

@@ -361,6 +361,11 @@ public final class ImageReader implements Closeable {
     return lengthBytes;
   }
 
+  /** What its blocks take of that. */
+  public long storedBytes() {
+    return indexOffset - headerBytes;
+  }
+
   /** Its digest, see the package's description. */
   public long digest() {
     return digest;
