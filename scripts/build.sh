@@ -48,9 +48,10 @@ built_stamp=$root/target/built
 is_built() {
   [[ -f $built_stamp && $(cat "$built_stamp") == "$(local_repository) $mpi_java_version" ]] || return 1
   # Not the modules' folders themselves: what tests write there and remove again is no change.
-  [[ ! $root/pom.xml -nt $built_stamp && -z $(find "$root/.mvn" "$root"/{sdk-native,sdk,samples,benchmarks,system-tests} \
+  [[ ! $root/pom.xml -nt $built_stamp && -z $(find "$root/.mvn" "$root"/{sdk-native,sdk,cli,samples,benchmarks,system-tests} \
     -mindepth 1 -name target -prune -o -newer "$built_stamp" -print -quit) ]] || return 1
   local module jar
+  [[ -f $root/cli/target/cairn/bin/cairn ]] || return 1
   for module in samples benchmarks; do
     [[ -f $root/$module/target/classpath.txt ]] || return 1
     for jar in $(tr ':' '\n' <"$root/$module/target/classpath.txt"); do

@@ -133,7 +133,7 @@ native_tests() { # configuration, title
 }
 
 unit_tests() { # jdk
-  is_java_test "$root"/{sdk,samples,benchmarks}/src/test/java || return 0
+  is_java_test "$root"/{sdk,cli,samples,benchmarks}/src/test/java || return 0
   local title reports=surefire-reports status=0
   title="Java unit tests, JDK $(jdk_major "$1")"
   local -a more=()

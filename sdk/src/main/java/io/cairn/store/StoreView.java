@@ -7,6 +7,7 @@ import io.cairn.image.EpochRecord;
 import io.cairn.image.FileOperations;
 import io.cairn.image.StateFile;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -70,7 +71,8 @@ public final class StoreView {
   /** Whether this is a job's directory at all. */
   public boolean exists() throws IOException {
     for (String name : List.of(STORE, JOB, GENERATION)) {
-      if (files.exists(directory.resolve(name))) {
+      // A directory would be that of a job with this name.
+      if (Files.isRegularFile(directory.resolve(name))) {
         return true;
       }
     }
