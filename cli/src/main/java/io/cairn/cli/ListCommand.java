@@ -19,10 +19,9 @@ import picocli.CommandLine.Parameters;
 /** {@code cairn list}. */
 @Command(
     name = "list",
-    description = {
-      "Lists jobs and their epochs. A cheap look: records are read, images only measured; verify",
-      "reads everything."
-    })
+    header = "Lists jobs and their epochs.",
+    description =
+        "A cheap look: records are read, images are only measured; verify reads " + "everything.")
 final class ListCommand implements Callable<Integer> {
   private final Surroundings surroundings;
 

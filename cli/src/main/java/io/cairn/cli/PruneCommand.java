@@ -24,10 +24,10 @@ import picocli.CommandLine.Parameters;
 /** {@code cairn prune}. */
 @Command(
     name = "prune",
-    description = {
-      "Deletes epochs of a job that isn't running. Never the newest one that it can go on from,",
-      "unless --even-the-last is given; which that is, is found out by reading it."
-    })
+    header = "Deletes epochs of a job that isn't running.",
+    description =
+        "Never the newest one that the job can go on from, unless --even-the-last is "
+            + "given; which that is, is found out by reading it.")
 final class PruneCommand implements Callable<Integer> {
   private final Surroundings surroundings;
 
@@ -46,10 +46,9 @@ final class PruneCommand implements Callable<Integer> {
 
   @Option(
       names = "--partial",
-      description = {
-        "Some of the job's stores can't be seen from here (node-local disks): an epoch counts as",
-        "sound if what is here of it is. The others keep what they have."
-      })
+      description =
+          "Some of the job's stores can't be seen from here (node-local disks): an epoch counts as "
+              + "sound if what is here of it is. The others keep what they have.")
   private boolean partial;
 
   @Option(names = "--dry-run", description = "Only says what would be deleted.")

@@ -17,10 +17,10 @@ import picocli.CommandLine.Parameters;
 /** {@code cairn recoverable}. */
 @Command(
     name = "recoverable",
-    description = {
-      "Says which epoch a start of the job would go on from, and why not from a newer one. Checks",
-      "what a start checks, all bytes of the images. Exit code 0: there is one; 1: there is none."
-    })
+    header = "Tells the epoch that a start would go on from.",
+    description =
+        "And why not a newer one. Checks what a start checks, all bytes of the images. "
+            + "Exit code 0: there is one; 1: there is none.")
 final class RecoverableCommand implements Callable<Integer> {
   private final Surroundings surroundings;
 

@@ -27,10 +27,8 @@ import picocli.CommandLine.Parameters;
 /** {@code cairn show}. */
 @Command(
     name = "show",
-    description = {
-      "Shows one epoch: its images, what they hold, and the messages that were in flight. Reads",
-      "each image's index and channel state, not its regions."
-    })
+    header = "Shows one epoch: images, what they hold, messages in flight.",
+    description = "Reads each image's index and channel state, not its regions.")
 final class ShowCommand implements Callable<Integer> {
   private final Surroundings surroundings;
 

@@ -25,8 +25,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
     versionProvider = Tool.Version.class,
     footer = {
       "",
-      "Exit codes: 0 done, and all is well; 1 nothing found, or damage found; 2 the command line",
-      "makes no sense; 3 it could not be done."
+      "Exit codes: 0 done, and all is well; 1 nothing found, or damage found; "
+          + "2 the command line makes no sense; 3 it could not be done."
     })
 final class Tool implements Runnable {
   @Spec private CommandSpec spec;

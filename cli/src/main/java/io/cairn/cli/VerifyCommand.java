@@ -21,11 +21,11 @@ import picocli.CommandLine.Parameters;
 /** {@code cairn verify}. */
 @Command(
     name = "verify",
-    description = {
-      "Reads all of one epoch, of all epochs of a job, or of all jobs: checksums of records and of",
-      "every block, that images belong together, and that on each channel what was sent and not",
-      "received by the cut is in the channel state."
-    })
+    header = "Checks every byte, and that no message is missing or double.",
+    description =
+        "Of one epoch, of all epochs of a job, or of all jobs: checksums of records and "
+            + "of every block, that images belong together, and that on each channel what was "
+            + "sent and not received by the cut is in the channel state.")
 final class VerifyCommand implements Callable<Integer> {
   private final Surroundings surroundings;
 

@@ -19,10 +19,9 @@ final class Where {
   @Option(
       names = "--dir",
       paramLabel = "DIR",
-      description = {
-        "A directory that holds jobs, or a job's own. Give it once for each store of a job that has",
-        "several (node-local disks). Default: $CAIRN_DIR, else cairn-jobs."
-      })
+      description =
+          "A directory that holds jobs, or a job's own. Give it once for each store of a job that "
+              + "has several (node-local disks). Default: $CAIRN_DIR, else cairn-jobs.")
   private List<Path> directories = new ArrayList<>();
 
   /** Those on the command line. */
