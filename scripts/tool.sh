@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The operator's tool, built if it isn't.
 
+# shellcheck disable=SC2034
 tool_verbs=(list show verify recoverable prune)
 installed_tool=$root/cli/target/cairn
 
@@ -9,7 +10,11 @@ tool() { # verb, arguments...
   # Not what the tests and MPI are built from: none of that is in it, and a login node may lack it.
   if ! tool_is_built; then
     # Standard output is the tool's: somebody may parse it.
-    { setup && build; } >&2
+    {
+      open_log
+      setup
+      build
+    } >&2
     # What only changed elsewhere is built again as well, but not copied.
     touch "$installed_tool/bin/cairn"
   fi

@@ -3,7 +3,6 @@ package io.cairn.cli;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
-import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import io.cairn.image.EpochId;
 import io.cairn.store.StoreView;
@@ -41,11 +40,9 @@ final class Json implements Closeable {
 
   Json(PrintStream out, String verb) throws IOException {
     this.out = out;
-    DefaultPrettyPrinter printer = new DefaultPrettyPrinter();
-    printer.indentArraysWith(new DefaultIndenter("  ", "\n"));
     json = new JsonFactory().createGenerator(out);
     json.disable(JsonGenerator.Feature.AUTO_CLOSE_TARGET);
-    json.setPrettyPrinter(printer);
+    json.setPrettyPrinter(new DefaultPrettyPrinter());
     json.writeStartObject();
     text("format", "cairn-" + verb);
     number("version", VERSION);

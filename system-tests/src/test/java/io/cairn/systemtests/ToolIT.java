@@ -83,8 +83,10 @@ class ToolIT {
     String name = newest.generation() + "-" + newest.number();
 
     tool("list").require(0, "Backlog: 3 ranks, generation 1, not running", "committed", "3/3");
-    Ran sound = tool("verify", "Backlog").require(0, "epoch " + name + ": sound: 3 images");
-    assertTrue(sound.number(IN_FLIGHT, 1) > 0, sound.text());
+    Ran sound = tool("verify", "Backlog").require(0, "epoch " + name + ": sound");
+    assertTrue(
+        IN_FLIGHT.matcher(sound.text()).results().anyMatch(r -> Long.parseLong(r.group(1)) > 0),
+        sound.text());
     tool("show", "Backlog", name).require(0, "array \"state\" of long", "rank 2: safe point");
     Ran before = tool("recoverable").require(0);
     assertEquals(newest.number(), before.number(GOES_ON, 2), before.text());
