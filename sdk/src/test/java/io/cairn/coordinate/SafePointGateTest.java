@@ -16,7 +16,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-@Timeout(60)
+@Timeout(300)
 class SafePointGateTest {
 
   private static final long HOLD_NANOS = 1_000;
@@ -84,7 +84,12 @@ class SafePointGateTest {
             });
     application.start();
     int installed = 0;
+    long begin = System.nanoTime();
+    // Where the two threads share a core each proposal may take as long as a turn of the scheduler.
     for (int i = 0; i < 400_000 && failure.get() == null; i++) {
+      if (installed > 1_000 && System.nanoTime() - begin > 10_000_000_000L) {
+        break;
+      }
       // Near enough that store and load often meet on the two sides.
       if (gate.propose(i + 1, gate.index() + 1 + i % 64)) {
         installed++;
