@@ -201,9 +201,9 @@ record EpochLook(
         findings.add(Finding.of(file, e));
       }
     }
-    TreeMap<Integer, Long> found = imagesIn(files, store.directory(id));
+    TreeMap<Integer, Long> found = imagesIn(files, store.directory(id), findings);
     if (record.isEmpty()) {
-      long bytes = found.values().stream().mapToLong(Long::longValue).sum();
+      long bytes = found.values().stream().mapToLong(n -> Math.max(n, 0)).sum();
       return new Copy(store, standing, record, new TreeSet<>(found.keySet()), bytes);
     }
     SortedSet<Integer> ranks = new TreeSet<>();
@@ -215,7 +215,7 @@ record EpochLook(
       bytes += image.lengthBytes();
       if (length == null) {
         findings.add(Finding.missing(file));
-      } else if (length != image.lengthBytes()) {
+      } else if (length >= 0 && length != image.lengthBytes()) {
         findings.add(
             new Finding(
                 Finding.Kind.DAMAGED,
@@ -252,9 +252,9 @@ record EpochLook(
     }
   }
 
-  /** Lengths of the images in a directory, by rank. */
-  private static TreeMap<Integer, Long> imagesIn(FileOperations files, Path directory)
-      throws IOException {
+  /** Lengths of the images in a directory, by rank; -1 for those that can't be opened. */
+  private static TreeMap<Integer, Long> imagesIn(
+      FileOperations files, Path directory, List<Finding> findings) throws IOException {
     TreeMap<Integer, Long> images = new TreeMap<>();
     for (String name : files.list(directory)) {
       Matcher matcher = IMAGE.matcher(name);
@@ -265,6 +265,9 @@ record EpochLook(
             images.put(rank, in.lengthBytes());
           } catch (NoSuchFileException e) {
             // Being deleted.
+          } catch (IOException e) {
+            findings.add(Finding.of(directory.resolve(name), e));
+            images.put(rank, -1L);
           }
         }
       }

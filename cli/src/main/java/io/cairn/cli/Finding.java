@@ -51,7 +51,10 @@ record Finding(
     if (e instanceof MissingFileException || e instanceof NoSuchFileException) {
       return missing(file);
     }
-    String message = e instanceof AccessDeniedException ? file + ": access denied" : e.getMessage();
+    String message =
+        e instanceof AccessDeniedException
+            ? file + ": access denied; a job's files are its owner's only"
+            : e.getMessage();
     return new Finding(Kind.UNREADABLE, file, -1, "read", message, "the file's bytes", message);
   }
 

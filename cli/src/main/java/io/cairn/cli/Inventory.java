@@ -25,6 +25,7 @@ import java.util.UUID;
 final class Inventory {
   private final FileOperations files;
   private final List<Job> jobs = new ArrayList<>();
+  private final List<Finding> unreadable = new ArrayList<>();
 
   /** A store, and what could be read of it. */
   private record Found(StoreView store, Optional<StoreView.Owner> owner, List<Finding> findings) {}
@@ -50,32 +51,37 @@ final class Inventory {
                 + directory
                 + "; give the one that cairn.dir named, or a job's own");
       }
-      for (StoreView store : inventory.stores(directory)) {
-        inventory.add(store, seen, byName);
+      StoreView itself = new StoreView(files, directory);
+      if (itself.exists()) {
+        inventory.add(itself, seen, byName);
+      } else {
+        inventory.addAll(directory, seen, byName);
       }
     }
     byName.forEach(inventory::group);
     return inventory;
   }
 
-  private List<StoreView> stores(Path directory) throws IOException {
-    StoreView itself = new StoreView(files, directory);
-    if (itself.exists()) {
-      return List.of(itself);
-    }
-    List<StoreView> stores = new ArrayList<>();
+  /** The jobs in a directory; one of somebody else's doesn't keep the others from being seen. */
+  private void addAll(Path directory, Set<String> seen, Map<String, List<Found>> byName)
+      throws IOException {
     for (String name : files.list(directory)) {
       StoreView store = new StoreView(files, directory.resolve(name));
-      if (Files.isDirectory(store.directory()) && store.exists()) {
-        stores.add(store);
+      try {
+        if (Files.isDirectory(store.directory()) && store.exists()) {
+          add(store, seen, byName);
+        }
+      } catch (IOException e) {
+        unreadable.add(Finding.of(store.directory(), e));
       }
     }
-    return stores;
   }
 
   private void add(StoreView store, Set<String> seen, Map<String, List<Found>> byName)
       throws IOException {
-    String name = store.directory().toRealPath().getFileName().toString();
+    // Fails here rather than in the middle of what a verb does with all of them.
+    store.epochs();
+    String name = store.directory().toAbsolutePath().normalize().getFileName().toString();
     List<Finding> findings = new ArrayList<>();
     Optional<String> storeId = Optional.empty();
     try {
@@ -154,6 +160,11 @@ final class Inventory {
         name, uuid, worldSize, found.stream().map(Found::store).toList(), List.copyOf(findings));
   }
 
+  /** Directories that may be jobs', and can't be read. */
+  List<Finding> unreadable() {
+    return unreadable;
+  }
+
   /** All jobs, by name. */
   List<Job> jobs() {
     return jobs;
@@ -165,6 +176,14 @@ final class Inventory {
    * @throws ToolException if there is none, or more than one
    */
   Job require(String name, List<Path> directories) throws ToolException {
+    for (Finding finding : unreadable) {
+      if (name != null && finding.file().getFileName().toString().equals(name)) {
+        throw ToolException.refused(finding.message());
+      }
+    }
+    if (jobs.isEmpty() && !unreadable.isEmpty()) {
+      throw ToolException.refused(unreadable.get(0).message());
+    }
     if (jobs.isEmpty()) {
       throw ToolException.notFound("no jobs in " + shown(directories));
     }

@@ -61,10 +61,12 @@ final class ListCommand implements Callable<Integer> {
             "jobs",
             looks.keySet(),
             job -> out.job(job).objects("epochs", looks.get(job), out::epoch));
+        out.findings("unreadable", inventory.unreadable());
       }
     } else {
       looks.forEach(this::print);
-      if (looks.isEmpty()) {
+      inventory.unreadable().forEach(f -> surroundings.err().println("cairn: " + f.message()));
+      if (looks.isEmpty() && inventory.unreadable().isEmpty()) {
         surroundings
             .err()
             .println(
@@ -72,7 +74,10 @@ final class ListCommand implements Callable<Integer> {
                     + String.join(", ", directories.stream().map(Path::toString).toList()));
       }
     }
-    return looks.isEmpty() ? ExitCode.NOT_FOUND_OR_DAMAGED : ExitCode.OK;
+    if (looks.isEmpty()) {
+      return inventory.unreadable().isEmpty() ? ExitCode.NOT_FOUND_OR_DAMAGED : ExitCode.FAILED;
+    }
+    return ExitCode.OK;
   }
 
   private void print(Job job, List<EpochLook> epochs) {

@@ -96,6 +96,7 @@ final class VerifyCommand implements Callable<Integer> {
       if (inventory.jobs().isEmpty()) {
         inventory.require(null, directories);
       }
+      inventory.unreadable().forEach(f -> surroundings.err().println("cairn: " + f.message()));
       jobs.addAll(inventory.jobs());
     }
     Map<Job, List<EpochLook>> looks = new LinkedHashMap<>();

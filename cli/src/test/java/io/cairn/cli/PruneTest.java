@@ -9,6 +9,7 @@ import io.cairn.image.SystemFiles;
 import io.cairn.store.Launch;
 import io.cairn.store.StoreKeeper;
 import io.cairn.store.StoreView;
+import io.cairn.testing.FaultyFiles;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -150,6 +151,21 @@ final class PruneTest {
     }
     Ran.tool("prune", "--dir", base, "job", "--leftovers")
         .require(ExitCode.OK, "deleted epoch 1-1");
+  }
+
+  @Test
+  void shouldLeaveNoHalfOfAnEpochWhenItIsInterrupted() throws Exception {
+    FaultyFiles files = new FaultyFiles();
+    files.fail("Input/output error", operation -> operation.equals("delete rank-1.image"));
+    Ran.with(files, "prune", "--dir", base, "heat", "--keep", 1)
+        .require(ExitCode.FAILED, "rank-1.image: Input/output error");
+    Ran list = Ran.tool("list", base, "--json").require(ExitCode.OK);
+    for (int epoch = 0; epoch < 3; epoch++) {
+      assertEquals("incomplete", list.at("jobs.0.epochs." + epoch + ".state"), list::toString);
+    }
+    Ran.tool("verify", "--dir", base).require(ExitCode.OK, "epoch 1-4: sound");
+    prune("--keep", 1).require(ExitCode.OK, "deleted 3 epochs");
+    assertEquals(List.of("epoch-1-4"), epochs());
   }
 
   @Test

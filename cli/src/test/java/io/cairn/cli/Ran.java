@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
+import io.cairn.image.FileOperations;
 import io.cairn.image.SystemFiles;
 import io.cairn.store.Launch;
 import java.io.ByteArrayOutputStream;
@@ -24,14 +25,18 @@ import java.util.UUID;
 record Ran(int exitCode, String out, String err) {
 
   static Ran tool(Object... args) {
-    return run(false, args);
+    return run(false, new SystemFiles(), args);
   }
 
   static Ran atTerminal(Object... args) {
-    return run(true, args);
+    return run(true, new SystemFiles(), args);
   }
 
-  private static Ran run(boolean terminal, Object... args) {
+  static Ran with(FileOperations files, Object... args) {
+    return run(false, files, args);
+  }
+
+  private static Ran run(boolean terminal, FileOperations files, Object... args) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     ByteArrayOutputStream err = new ByteArrayOutputStream();
     Surroundings surroundings =
@@ -40,7 +45,7 @@ record Ran(int exitCode, String out, String err) {
             new PrintStream(err, true, StandardCharsets.UTF_8),
             terminal,
             Map.of("COLUMNS", "100"),
-            new SystemFiles(),
+            files,
             () -> new Launch("login", 1, "2026-01-01T00:00:00Z", UUID.randomUUID()));
     List<String> words = new ArrayList<>();
     for (Object arg : args) {

@@ -4,6 +4,7 @@ package io.cairn.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cairn.testing.FaultyFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -113,6 +114,21 @@ final class ToolTest {
     Ran.tool("list", empty).require(ExitCode.NOT_FOUND_OR_DAMAGED, "no such directory: " + empty);
     Ran.tool("list", base.resolve("heat/job"))
         .require(ExitCode.NOT_FOUND_OR_DAMAGED, "not a directory");
+  }
+
+  @Test
+  void shouldNotLetOneDirectoryHideTheOthers() throws Exception {
+    Path jobs = base.resolve("two");
+    JobFixture.launch(rank -> jobs, "heat", 1);
+    JobFixture.launch(rank -> jobs, "cg", 1);
+    FaultyFiles files = new FaultyFiles();
+    files.fail("Permission denied", operation -> operation.equals("list cg"));
+    String cg = jobs.resolve("cg") + ": Permission denied";
+    Ran.with(files, "list", jobs).require(ExitCode.OK, "heat: 4 ranks", "cairn: " + cg);
+    Ran list = Ran.with(files, "list", jobs, "--json").require(ExitCode.OK);
+    assertEquals("unreadable", list.at("unreadable.0.kind"));
+    Ran.with(files, "show", "--dir", jobs, "cg").require(ExitCode.FAILED, cg);
+    Ran.with(files, "show", "--dir", jobs, "heat").require(ExitCode.OK);
   }
 
   @Test

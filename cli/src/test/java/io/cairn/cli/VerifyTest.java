@@ -11,6 +11,7 @@ import io.cairn.image.EpochId;
 import io.cairn.image.EpochRecord;
 import io.cairn.image.ImageReader;
 import io.cairn.image.SystemFiles;
+import io.cairn.testing.FaultyFiles;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -313,6 +314,22 @@ final class VerifyTest {
     assertEquals("refused", refused.at("start"));
     Files.delete(job.resolve("job"));
     tool("recoverable").require(ExitCode.NOT_FOUND_OR_DAMAGED, "job: missing");
+  }
+
+  @Test
+  void shouldNameWhatCannotBeReadAndGoOn() {
+    FaultyFiles files = new FaultyFiles();
+    files.fail("Input/output error", operation -> operation.equals("read rank-2.image"));
+    Ran verified =
+        Ran.with(files, "verify", "--dir", base.resolve("jobs"), "heat", "2-3", "--json");
+    verified.require(ExitCode.NOT_FOUND_OR_DAMAGED);
+    assertEquals("unreadable", verified.at("jobs.0.epochs.0.problems.0.kind"));
+    assertEquals(
+        newest.resolve("rank-2.image").toString(), verified.at("jobs.0.epochs.0.problems.0.file"));
+    assertEquals(3L, verified.at("jobs.0.epochs.0.images"));
+    files.fail("Permission denied", operation -> operation.equals("open rank-2.image"));
+    Ran.with(files, "list", base.resolve("jobs"))
+        .require(ExitCode.OK, "committed, damaged", "rank-2.image: Permission denied");
   }
 
   @Test
