@@ -99,7 +99,8 @@ class ToolIT {
         tool("verify", "Backlog", name)
             .require(
                 1,
-                shown.resolve("rank-2.image") + " at offset " + firstBlock + ": raw block checksum",
+                shown.resolve("rank-2.image") + " at offset " + firstBlock + ": ",
+                "block checksum: found",
                 "array \"state\" of long");
     Matcher values =
         Pattern.compile("found (0x[0-9a-f]{8}), expected (0x[0-9a-f]{8})").matcher(damaged.text());
