@@ -132,7 +132,8 @@ class ToolIT {
       assertEquals(after.number(GOES_ON, 2), event.epoch(), outcome::text);
     }
     assertEquals(reference, outcome.only("result "), outcome::text);
-    tool("verify").require(0, "sound");
+    // Committed meanwhile or not: there is always something to go on from.
+    tool("recoverable").require(0);
   }
 
   @Test
