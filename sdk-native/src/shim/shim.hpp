@@ -45,7 +45,7 @@ struct CommInfo {
 
 enum class Kind : uint8_t { RECEIVE, SYNCHRONOUS_SEND, COLLECTIVE, CREATION };
 
-// A request whose completion matters to the ledger.
+// A request whose completion matters to the ledger. What a simple receive needs is in its first two cache lines.
 struct alignas(64) Tracked {
   explicit Tracked(MPI_Request handle) : request(handle) { own.owner = this; }
 
@@ -55,6 +55,7 @@ struct alignas(64) Tracked {
   // A receive from MPI with a predefined type, that nobody has cancelled or asked the status of, and whose handle is its
   // own. What is below `receive` is as here then.
   bool simple = false;
+  bool displaced = false;  // completed, and MPI gave its handle to a new request already
   Kind kind = Kind::RECEIVE;
   CommInfo* comm = nullptr;
   void* buffer = nullptr;
@@ -64,7 +65,6 @@ struct alignas(64) Tracked {
 
   bool handedOver = false;                // MPI_Request_get_status has told the application already
   bool duplicated = false;                // `type` is ours to free
-  bool displaced = false;                 // completed, and MPI gave its handle to a new request already
   bool cancelling = false;                // MPI_Cancel was called; it may come too late
   MPI_Request replay = MPI_REQUEST_NULL;  // the self-send that serves a receive from the queue
   PayloadRef keep;                        // what it sends
