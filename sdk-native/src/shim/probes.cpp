@@ -98,15 +98,14 @@ using namespace cairn;
 CAIRN_MPI int MPI_Iprobe(int source, int tag, MPI_Comm comm, int* flag, MPI_Status* status) {
   if (source == MPI_PROC_NULL || !active()) return PMPI_Iprobe(source, tag, comm, flag, status);
   Shim& s = shim();
-  {
-    Guard guard(s.ledger->lock);
-    CommInfo* info = s.ledger->queueEmpty() ? nullptr : probed(comm, source);
-    const Queued* queued = info ? s.ledger->find(info->id, worldSource(info, source), ledgerTag(tag)) : nullptr;
-    if (queued) {
-      *flag = 1;
-      describe(queued, info, status);
-      return MPI_SUCCESS;
-    }
+  // Under the lock to the end: if the agent drained the message between the two looks, a younger one would be found.
+  Guard guard(s.ledger->lock);
+  CommInfo* info = s.ledger->queueEmpty() ? nullptr : probed(comm, source);
+  const Queued* queued = info ? s.ledger->find(info->id, worldSource(info, source), ledgerTag(tag)) : nullptr;
+  if (queued) {
+    *flag = 1;
+    describe(queued, info, status);
+    return MPI_SUCCESS;
   }
   return PMPI_Iprobe(source, tag, comm, flag, status);
 }
