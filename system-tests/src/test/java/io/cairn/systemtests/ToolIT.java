@@ -24,6 +24,7 @@ class ToolIT {
   private static final int RANKS = 3;
   private static final long TIMEOUT_SECONDS = 120;
   private static final Pattern GOES_ON = Pattern.compile("goes on from epoch (\\d+)-(\\d+) ");
+  private static final Pattern SAFE_POINT = Pattern.compile("goes on .*, safe point (\\d+),");
   private static final Pattern IN_FLIGHT = Pattern.compile("with (\\d+) messages? in flight");
 
   @RegisterExtension final Workbench bench = new Workbench();
@@ -110,12 +111,13 @@ class ToolIT {
     assertEquals(older.generation(), after.number(GOES_ON, 1), after.text());
     assertEquals(older.number(), after.number(GOES_ON, 2), after.text());
 
-    // And the job itself.
+    // And the job itself, for some steps more; it has one safe point in each.
+    String steps = "steps=" + (after.number(SAFE_POINT, 1) / 40 + 3) * 40;
     String reference =
         bench
             .job(RANKS, Backlog.class)
             .property("cairn.enabled", false)
-            .arguments("steps=160", "millis=0", "hold=40")
+            .arguments(steps, "millis=0", "hold=40")
             .run()
             .requireSuccess()
             .only("result ");
@@ -123,7 +125,7 @@ class ToolIT {
         bench
             .job(RANKS, Backlog.class)
             .property("cairn.every", 15)
-            .arguments("steps=160", "millis=2", "hold=40")
+            .arguments(steps, "millis=2", "hold=40")
             .run()
             .requireSuccess();
     List<EventLog.Event> restored = outcome.events().of("restored");
