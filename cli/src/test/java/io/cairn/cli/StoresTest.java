@@ -27,7 +27,7 @@ final class StoresTest {
   }
 
   @Test
-  void shouldPutTheStoresOfAJobTogether() {
+  void shouldPutTheStoresOfAJobTogether() throws Exception {
     Ran list = Ran.tool("list", first, second, "--json").require(ExitCode.OK);
     assertEquals(1, ((List<?>) list.at("jobs")).size());
     assertEquals(2, ((List<?>) list.at("jobs.0.stores")).size());
@@ -40,7 +40,8 @@ final class StoresTest {
         .require(ExitCode.OK, "epoch 1-2: sound: 4 images", "4 channels");
     Ran.tool("recoverable", "--dir", first, "--dir", second).require(ExitCode.OK, "from epoch 1-2");
     // One store by two ways is one.
-    Ran twice = Ran.tool("list", first, second, first.resolve("heat"), "--json");
+    Path mount = Files.createSymbolicLink(base.resolve("mount"), first);
+    Ran twice = Ran.tool("list", first, second, mount, first.resolve("heat"), "--json");
     assertEquals(2, ((List<?>) twice.at("jobs.0.stores")).size());
   }
 
