@@ -250,6 +250,20 @@ TEST(Ledger, shouldLeaveSynchronousSendsOnTheNetwork) {
   EXPECT_EQ(1u, p.receiver.drainable().size());
 }
 
+// Its other messages can be fetched then: nobody has to receive them for the epoch.
+TEST(Ledger, shouldDrainASourceAgainWhenItsSynchronousSendHasBeenReceived) {
+  Pair p;
+  p.send(5);
+  p.sender.synchronous(kWorld, 1, 6, 1);
+  p.send(6);
+  p.cutBoth(1);
+  p.exchange(1);
+  EXPECT_TRUE(p.receiver.drainable().empty());
+  p.receive(6, "synchronous");
+  EXPECT_EQ(1u, p.receiver.drainable().size());
+  EXPECT_EQ(1, p.receiver.missing());
+}
+
 TEST(Ledger, shouldRestoreWhatItEncoded) {
   Pair p;
   for (int i = 0; i < 3; i++) p.send(i);

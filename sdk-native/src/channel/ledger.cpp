@@ -391,9 +391,10 @@ std::set<std::pair<uint64_t, int>> Ledger::drainable() {
     for (const Receive* r = pending_.next; r != &pending_ && !pending; r = r->next) pending = !r->matched && couldMatch(r, channel->id);
     if (!pending) wishes.insert({channel->id.communicator, channel->id.peer});
   }
-  // Draining a synchronous send would complete it before the application receives it: such sources are left alone.
+  // Draining a synchronous send would complete it before the application receives it: such sources are left alone, until
+  // it has received what was sent synchronously.
   incoming_.each([&](Incoming& channel) {
-    if (channel.synchronous) wishes.erase({channel.id.communicator, channel.id.peer});
+    if (channel.synchronous && missing(channel) > 0) wishes.erase({channel.id.communicator, channel.id.peer});
   });
   return wishes;
 }
