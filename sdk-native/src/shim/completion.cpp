@@ -232,10 +232,49 @@ void finishAll(int n, MPI_Request requests[], Array<Tracked*>& tracked, MPI_Stat
   }
 }
 
+// Whether the program has ever said what is to become of errors; else they end it.
+std::atomic<bool> errorsAreHandled{false};
+
+// Where several threads may be in MPI, Open MPI 4.1 never returns from MPI_Waitall if one of the requests had failed
+// before the call. It is the shim that asks for several threads. So a program that sees errors gets the same from calls
+// that do return; in one that doesn't, a failed request is its end.
+int waitAll(int count, MPI_Request requests[], MPI_Status statuses[]) {
+  if (likely(!errorsAreHandled.load(std::memory_order_relaxed)) || count <= 0) return PMPI_Waitall(count, requests, statuses);
+  MPI_Status empty{};
+  MPI_Request none = MPI_REQUEST_NULL;
+  int flag = 0;
+  PMPI_Test(&none, &flag, &empty);
+  for (int i = 0; i < count; i++) {
+    statuses[i] = empty;
+    statuses[i].MPI_ERROR = requests[i] == MPI_REQUEST_NULL ? MPI_SUCCESS : MPI_ERR_PENDING;
+  }
+  Array<int> indices(count);
+  Array<MPI_Status> completed(count);
+  for (;;) {
+    int done = 0;
+    int result = PMPI_Waitsome(count, requests, &done, indices.data(), completed.data());
+    if (result != MPI_SUCCESS && result != MPI_ERR_IN_STATUS) return result;
+    for (int i = 0; i < done; i++) {  // not if there was none any more: MPI_UNDEFINED is below zero
+      MPI_Status& status = statuses[indices[i]];
+      status = completed[i];
+      if (result == MPI_SUCCESS) status.MPI_ERROR = MPI_SUCCESS;
+    }
+    if (result == MPI_ERR_IN_STATUS) return result;  // what hasn't completed stays pending, and says so
+    if (done == MPI_UNDEFINED) break;
+  }
+  for (int i = 0; i < count; i++) statuses[i].MPI_ERROR = MPI_SUCCESS;  // inactive ones were no part of it
+  return MPI_SUCCESS;
+}
+
 }  // namespace
 }  // namespace cairn
 
 using namespace cairn;
+
+CAIRN_MPI int MPI_Comm_set_errhandler(MPI_Comm comm, MPI_Errhandler errhandler) {
+  errorsAreHandled.store(true, std::memory_order_relaxed);
+  return PMPI_Comm_set_errhandler(comm, errhandler);
+}
 
 // For calls that may be given persistent requests: the same call with what stands for them.
 #define STAND_INS(count, requests, call)                     \
@@ -276,7 +315,7 @@ CAIRN_MPI int MPI_Waitall(int count, MPI_Request requests[], MPI_Status statuses
   if (!beginAll(count, requests, tracked)) return PMPI_Waitall(count, requests, statuses);
   Array<MPI_Status> mine(statuses == MPI_STATUSES_IGNORE ? count : 0);
   MPI_Status* used = statuses == MPI_STATUSES_IGNORE ? mine.data() : statuses;
-  int result = PMPI_Waitall(count, requests, used);
+  int result = waitAll(count, requests, used);
   finishAll(count, requests, tracked, used, result);
   return result;
 }
