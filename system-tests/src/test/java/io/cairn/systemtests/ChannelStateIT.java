@@ -6,15 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.cairn.systemtests.programs.Backlog;
-import io.cairn.systemtests.programs.Communicators;
-import io.cairn.systemtests.programs.Corners;
-import io.cairn.systemtests.programs.Dropped;
 import io.cairn.systemtests.programs.Huge;
-import io.cairn.systemtests.programs.Intercommunicators;
-import io.cairn.systemtests.programs.Persistent;
-import io.cairn.systemtests.programs.Posted;
-import io.cairn.systemtests.programs.Threads;
-import io.cairn.systemtests.programs.Wildcards;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,11 +14,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /**
- * Messages in flight at the cut: captured, restored, and received in every way as if nothing had
- * happened. Each test proves that there were some.
+ * Messages that are in flight for long: over several cuts and several restores; recorded as the
+ * application takes them; longer than a call can say. Each test proves that there were some. (In
+ * every way there is to send and receive: {@link FiveWaysIT}.)
  */
 class ChannelStateIT {
 
+  private static final int RANKS = 3;
   private static final int EVERY = 9;
 
   /** The message in the queue, in its image, and where it goes. */
@@ -37,7 +31,7 @@ class ChannelStateIT {
   /** Drained at once, late over several cuts, and over two restores. */
   @Test
   void shouldServeMessagesThatNobodyTookForLong() {
-    requireSameAfterHalts(3, Backlog.class, "1ms", true);
+    requireSameAfterHalts("1ms", true);
   }
 
   /**
@@ -46,48 +40,7 @@ class ChannelStateIT {
    */
   @Test
   void shouldServeMessagesThatWereRecordedWhenTheApplicationTookThem() {
-    requireSameAfterHalts(3, Backlog.class, "30s", false, "truncate=0");
-  }
-
-  @Test
-  void shouldServeWildcardReceivesInTheOrderOfSending() {
-    requireSameAfterHalts(4, Wildcards.class, "1ms", true);
-  }
-
-  @Test
-  void shouldServeReceivesThatWerePostedBeforeTheCut() {
-    requireSameAfterHalts(3, Posted.class, "1ms", false);
-  }
-
-  @Test
-  void shouldServeMessagesInTheProgramsOwnCommunicators() {
-    requireSameAfterHalts(5, Communicators.class, "1ms", false);
-  }
-
-  @Test
-  void shouldServeEmptyAndTruncatedAndPartialMessagesAndThoseToSelf() {
-    requireSameAfterHalts(3, Corners.class, "1ms", true);
-  }
-
-  @Test
-  void shouldServePersistentReceivesAndCountEachStart() {
-    requireSameAfterHalts(3, Persistent.class, "1ms", true);
-  }
-
-  @Test
-  void shouldGoOnWithoutReceivesThatWereCancelledOrFreed() {
-    requireSameAfterHalts(3, Dropped.class, "1ms", true);
-  }
-
-  @Test
-  void shouldServeMessagesBetweenGroupsAndInCommunicatorsThatAreMadeAnew() {
-    requireSameAfterHalts(5, Intercommunicators.class, "1ms", true);
-  }
-
-  /** As many epochs as there can be: the next one begins when the last is settled. */
-  @Test
-  void shouldServeThreadsThatAreInsideMpiTogether() {
-    requireSameAfterHalts(1, 2, Threads.class, "1ms", false);
+    requireSameAfterHalts("30s", false, "truncate=0");
   }
 
   /**
@@ -131,21 +84,10 @@ class ChannelStateIT {
     return Long.parseLong(line.replaceAll("\\D", "")) << 10;
   }
 
-  private void requireSameAfterHalts(
-      int ranks, Class<?> program, String drainDeadline, boolean drained, String... arguments) {
-    requireSameAfterHalts(EVERY, ranks, program, drainDeadline, drained, arguments);
-  }
-
-  private void requireSameAfterHalts(
-      int every,
-      int ranks,
-      Class<?> program,
-      String drainDeadline,
-      boolean drained,
-      String... arguments) {
+  private void requireSameAfterHalts(String drainDeadline, boolean drained, String... arguments) {
     String reference =
         bench
-            .job(ranks, program)
+            .job(RANKS, Backlog.class)
             .property("cairn.enabled", false)
             .arguments("millis=0")
             .arguments((Object[]) arguments)
@@ -156,22 +98,19 @@ class ChannelStateIT {
     // Killed after its second commit, restored, killed after its first, restored again; each time
     // with late messages, so that there are some to restore.
     MpiJob.Outcome first =
-        launch(every, ranks, program, drainDeadline, arguments)
+        launch(drainDeadline, arguments)
             .arguments("millis=5")
             .property("systemtests.halt", "1:2:late")
             .run()
             .requireFailure();
     MpiJob.Outcome second =
-        launch(every, ranks, program, drainDeadline, arguments)
+        launch(drainDeadline, arguments)
             .arguments("millis=5")
             .property("systemtests.halt", "0:1:late")
             .run()
             .requireFailure();
     MpiJob.Outcome third =
-        launch(every, ranks, program, drainDeadline, arguments)
-            .arguments("millis=1")
-            .run()
-            .requireSuccess();
+        launch(drainDeadline, arguments).arguments("millis=1").run().requireSuccess();
 
     assertEquals(reference, third.only("result "), third::text);
     for (MpiJob.Outcome outcome : new MpiJob.Outcome[] {first, second}) {
@@ -184,18 +123,17 @@ class ChannelStateIT {
         !drained || first.events().sum("committed", "drained") > 0,
         () -> "no message was drained\n" + first.text());
     for (MpiJob.Outcome outcome : new MpiJob.Outcome[] {second, third}) {
-      assertEquals(ranks, outcome.events().of("restored").size(), outcome::text);
+      assertEquals(RANKS, outcome.events().of("restored").size(), outcome::text);
       assertTrue(
           outcome.events().sum("restored", "queued") > 0,
           () -> "no message was restored\n" + outcome.text());
     }
   }
 
-  private MpiJob.Builder launch(
-      int every, int ranks, Class<?> program, String drainDeadline, String... arguments) {
+  private MpiJob.Builder launch(String drainDeadline, String... arguments) {
     return bench
-        .job(ranks, program)
-        .property("cairn.every", every)
+        .job(RANKS, Backlog.class)
+        .property("cairn.every", EVERY)
         .property("cairn.drain.deadline", drainDeadline)
         .arguments((Object[]) arguments);
   }

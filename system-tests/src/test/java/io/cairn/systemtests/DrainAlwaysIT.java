@@ -4,7 +4,6 @@ package io.cairn.systemtests;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.cairn.systemtests.programs.Backlog;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -14,7 +13,10 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** {@code CAIRN_DRAIN=always}: every program does what it does without, by queue and replay. */
+/**
+ * {@code CAIRN_DRAIN=always}: every program does what it does without, by queue and replay. (With
+ * epochs and in a JVM: {@link FiveWaysIT}.)
+ */
 class DrainAlwaysIT {
 
   private static final String VARIABLE = "CAIRN_DRAIN";
@@ -56,43 +58,6 @@ class DrainAlwaysIT {
         .environment(VARIABLE, "always")
         .run()
         .requireSuccess();
-  }
-
-  /**
-   * In a JVM, with epochs, a kill and a restart besides. The agents have no reason to drain before
-   * their deadline.
-   */
-  @Test
-  void shouldReplayInAJavaProgramThatIsCutAndRestored() {
-    int ranks = 3;
-    String reference =
-        bench
-            .job(ranks, Backlog.class)
-            .property("cairn.enabled", false)
-            .arguments("millis=0", "truncate=0")
-            .run()
-            .requireSuccess()
-            .only("result ");
-    MpiJob.Outcome first =
-        always(ranks)
-            .arguments("millis=4")
-            .property("systemtests.halt", "1:2:late")
-            .run()
-            .requireFailure();
-    MpiJob.Outcome second = always(ranks).arguments("millis=1").run().requireSuccess();
-    assertEquals(reference, second.only("result "), second::text);
-    assertEquals(ranks, second.events().of("restored").size(), second::text);
-    assertTrue(second.events().sum("restored", "queued") > 0, second::text);
-    assertTrue(first.events().sum("committed", "drained") > 0, first::text);
-  }
-
-  private MpiJob.Builder always(int ranks) {
-    return bench
-        .job(ranks, Backlog.class)
-        .property("cairn.every", 9)
-        .property("cairn.drain.deadline", "30s")
-        .arguments("truncate=0")
-        .environment(VARIABLE, "always");
   }
 
   @Test

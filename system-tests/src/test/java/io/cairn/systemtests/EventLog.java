@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import java.util.stream.LongStream;
 
 /**
@@ -41,6 +42,12 @@ final class EventLog {
       return value;
     }
   }
+
+  /** Reasons that are no fault: the program is slow, or at its end, or receives too little. */
+  private static final Pattern HARMLESS =
+      Pattern.compile(
+          "(?s).*(the program ended after|was truncated by its receive|was agreed when the program"
+              + " passed|was held at|they can't be taken off the network).*");
 
   private final List<Event> events = new ArrayList<>();
 
@@ -104,6 +111,21 @@ final class EventLog {
   /** Sum over all ranks and epochs. */
   long sum(String kind, String value) {
     return of(kind).stream().flatMapToLong(e -> LongStream.of(e.number(value))).sum();
+  }
+
+  /**
+   * Fails if an epoch was abandoned for a reason that an unfit program or Cairn must have given.
+   */
+  void requireHarmless() {
+    for (String reason : reasons()) {
+      if (!isHarmless(reason)) {
+        throw new AssertionError("an epoch was abandoned: " + reason);
+      }
+    }
+  }
+
+  static boolean isHarmless(String reason) {
+    return HARMLESS.matcher(reason).matches();
   }
 
   /** Reasons of abandoned epochs, each once. */

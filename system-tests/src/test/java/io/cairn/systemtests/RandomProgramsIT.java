@@ -50,12 +50,6 @@ class RandomProgramsIT {
   private static final Pattern CULPRIT = Pattern.compile("program (\\S+): rank .*");
   private static final Pattern BEGINS = Pattern.compile("(?:begins|goes on with) (\\S+)");
 
-  /** Reasons that are no fault: the program is slow, or at its end, or receives too little. */
-  private static final Pattern HARMLESS =
-      Pattern.compile(
-          ".*(the program ended after|was truncated by its receive|was agreed when the program"
-              + " passed|was held at|they can't be taken off the network).*");
-
   /** What Cairn does meanwhile. */
   private enum Mode {
     ABSENT,
@@ -245,7 +239,7 @@ class RandomProgramsIT {
             .filter(
                 l ->
                     l.contains("Exception")
-                        || (l.startsWith("event abandoned ") && !HARMLESS.matcher(l).matches()))
+                        || (l.startsWith("event abandoned ") && !EventLog.isHarmless(l)))
             .findFirst();
     if (problem.isPresent() || (!outcome.succeeded() && !mayBeKilled)) {
       int until = problem.isPresent() ? lines.indexOf(problem.get()) + 1 : lines.size();

@@ -42,6 +42,7 @@ public final class Backlog {
     Scene.watch(cairn);
     MPI.COMM_WORLD.setErrhandler(MPI.ERRORS_RETURN); // one receive is to be truncated
     long[] state = cairn.array("state", new long[2]); // step, digest
+    Scene.Pace pace = new Scene.Pace(cairn, numbers);
     boolean restored = cairn.restore();
     Scene.say(0, (restored ? "goes on after step " : "begins with ") + state[0]);
     long[] message = new long[LENGTH];
@@ -63,10 +64,9 @@ public final class Backlog {
         }
         MPI.COMM_WORLD.send(message, LENGTH, MPI.LONG, 0, tag(state[0]));
       }
-      Thread.sleep(numbers.get("millis"));
-      cairn.safePoint();
+      pace.safePoint(state[0]);
     }
-    Scene.result(state[1]);
+    pace.result(state[1]);
   }
 
   private static int tag(long step) {

@@ -52,6 +52,7 @@ public final class Communicators {
     }
     Scene.watch(cairn);
     long[] state = cairn.array("state", new long[2]); // step, digest
+    Scene.Pace pace = new Scene.Pace(cairn, numbers);
     cairn.restore();
     long[] message = new long[1];
     while (state[0] < numbers.get("steps")) {
@@ -66,8 +67,7 @@ public final class Communicators {
         all.get(i).send(message, 1, MPI.LONG, next, TAG);
       }
       state[1] = Scene.mix(state[1], neighbours((CartComm) topologies[0], state[0]));
-      Thread.sleep(numbers.get("millis"));
-      cairn.safePoint();
+      pace.safePoint(state[0]);
     }
     takeAll(all, state);
     long[] checked = {state[1]};
@@ -75,7 +75,7 @@ public final class Communicators {
     for (int i = all.size() - 1; i > 0; i--) {
       all.get(i).free();
     }
-    Scene.result(checked[0]);
+    pace.result(checked[0]);
   }
 
   /**

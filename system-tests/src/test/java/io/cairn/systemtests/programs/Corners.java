@@ -15,9 +15,9 @@ import mpi.Request;
 import mpi.Status;
 
 /**
- * What is rare: buffered sends and their buffer, messages of no bytes and of types without any, to
- * self, to and from nobody, too long for their receives, with elements that end in the middle. They
- * lie for a while, so that many are late.
+ * What is rare: calls that send and receive, ready and buffered sends and their buffer, messages of
+ * no bytes and of types without any, to self, to and from nobody, too long for their receives, with
+ * elements that end in the middle. They lie for a while, so that many are late.
  */
 public final class Corners {
 
@@ -47,6 +47,9 @@ public final class Corners {
   private static final int TO_SELF = 4;
   private static final int TOO_LONG = 5;
   private static final int PARTIAL = 6;
+  private static final int SPLIT = 7;
+  private static final int REPLACED = 8;
+  private static final int READY = 9;
 
   private Corners() {}
 
@@ -66,6 +69,7 @@ public final class Corners {
     triple.commit();
     Scene.watch(cairn);
     long[] state = cairn.array("state", new long[2]); // step, digest
+    Scene.Pace pace = new Scene.Pace(cairn, numbers);
     cairn.restore();
     int rank = comm.getRank();
     int size = comm.getSize();
@@ -89,6 +93,7 @@ public final class Corners {
         comm.send(longs(LONG), LONG, MPI.LONG, to, TOO_LONG);
         comm.send(message, LENGTH, MPI.LONG, to, PARTIAL);
       }
+      state[1] = Scene.mix(state[1], both(comm, step, last));
       if (step >= BEHIND) {
         state[1] = Scene.mix(state[1], take(comm, step - BEHIND, from, nothing, triple));
       }
@@ -100,10 +105,9 @@ public final class Corners {
       }
       nobody(comm);
       state[0]++;
-      Thread.sleep(numbers.get("millis"));
-      cairn.safePoint();
+      pace.safePoint(state[0]);
     }
-    Scene.result(state[1]);
+    pace.result(state[1]);
     comm.free();
   }
 
@@ -149,6 +153,38 @@ public final class Corners {
     require(status.getCount(triple) == MPI.UNDEFINED, "triples " + status.getCount(triple));
     equal(in, filled(step, from), LENGTH);
     return Scene.mix(digest, in.get(1));
+  }
+
+  /** Calls that send one message and receive another one, of many steps ago. */
+  private static long both(Intracomm comm, long step, long last) throws MPIException {
+    int rank = comm.getRank();
+    int size = comm.getSize();
+    int to = step < last ? (rank + 1) % size : MPI.PROC_NULL;
+    int from = step >= BEHIND ? (rank + size - 1) % size : MPI.PROC_NULL;
+    LongBuffer in = longs(LENGTH);
+    Status status =
+        comm.sendRecv(
+            filled(step, rank), LENGTH, MPI.LONG, to, SPLIT, in, LENGTH, MPI.LONG, from, SPLIT);
+    LongBuffer replaced = filled(step, rank);
+    Status other = comm.sendRecvReplace(replaced, LENGTH, MPI.LONG, to, REPLACED, from, REPLACED);
+    if (from == MPI.PROC_NULL) {
+      check(status, from, MPI.ANY_TAG, 0);
+      check(other, from, MPI.ANY_TAG, 0);
+      equal(replaced, filled(step, rank), LENGTH);
+    } else {
+      check(status, from, SPLIT, LENGTH);
+      check(other, from, REPLACED, LENGTH);
+      equal(in, filled(step - BEHIND, from), LENGTH);
+      equal(replaced, filled(step - BEHIND, from), LENGTH);
+    }
+    // Ready sends only where the receive is known to be there.
+    Request first = comm.iRecv(longs(1), 1, MPI.LONG, rank, READY);
+    Request second = comm.iRecv(in, LENGTH, MPI.LONG, rank, READY);
+    comm.rSend(filled(step, rank), 1, MPI.LONG, rank, READY);
+    Request ready = comm.irSend(replaced, LENGTH, MPI.LONG, rank, READY);
+    Request.waitAll(new Request[] {first, second, ready});
+    equal(in, replaced, LENGTH);
+    return Scene.mix(in.get(0), replaced.get(1));
   }
 
   /** A receive that is too short gets MPI's own error through the communicator's handler. */

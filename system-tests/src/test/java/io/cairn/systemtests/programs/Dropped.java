@@ -40,6 +40,7 @@ public final class Dropped {
     int to = (rank + 1) % size;
     Scene.watch(cairn);
     long[] state = cairn.array("state", new long[2]); // step, digest
+    Scene.Pace pace = new Scene.Pace(cairn, numbers);
     cairn.restore();
     LongBuffer in = longs();
     LongBuffer out = longs();
@@ -81,10 +82,9 @@ public final class Dropped {
         }
       }
       state[0]++;
-      Thread.sleep(numbers.get("millis"));
-      cairn.safePoint();
+      pace.safePoint(state[0]);
     }
-    Scene.result(state[1]);
+    pace.result(state[1]);
   }
 
   private static long receive(int from, int tag) throws MPIException {

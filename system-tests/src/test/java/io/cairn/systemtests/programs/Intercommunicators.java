@@ -44,6 +44,7 @@ public final class Intercommunicators {
     Intracomm some = some(rank);
     Scene.watch(cairn);
     long[] state = cairn.array("state", new long[3]); // step, digest, sum
+    Scene.Pace pace = new Scene.Pace(cairn, numbers);
     boolean restored = cairn.restore();
     // Of the last step, if there was one.
     Intracomm moving = restored ? MPI.COMM_WORLD.dup() : null;
@@ -77,8 +78,7 @@ public final class Intercommunicators {
           each.send(message, 1, MPI.LONG, i, TAG);
         }
       }
-      Thread.sleep(numbers.get("millis"));
-      cairn.safePoint();
+      pace.safePoint(state[0]);
     }
     takeRings(rings, state);
     takeRing(moving, state);
@@ -91,7 +91,7 @@ public final class Intercommunicators {
     later.free();
     slow.free();
     between.disconnect();
-    Scene.result(state[1] + state[2]);
+    pace.result(state[1] + state[2]);
   }
 
   private static int leader(int parity) throws MPIException {

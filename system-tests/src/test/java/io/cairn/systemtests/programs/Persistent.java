@@ -70,6 +70,7 @@ public final class Persistent {
     Prequest nobody = MPI.COMM_WORLD.recvInit(longs(1), 1, MPI.LONG, MPI.PROC_NULL, 0);
     Scene.watch(cairn);
     long[] state = cairn.array("state", new long[2]); // step, digest
+    Scene.Pace pace = new Scene.Pace(cairn, numbers);
     cairn.restore();
     boolean started = false;
     Prequest active = null; // the last step's send
@@ -114,8 +115,7 @@ public final class Persistent {
         started = false;
       }
       state[0]++;
-      Thread.sleep(numbers.get("millis"));
-      cairn.safePoint();
+      pace.safePoint(state[0]);
     }
     for (int tag = LATER; tag < SYNCHRONOUS; tag++) {
       receives[tag].start();
@@ -126,7 +126,7 @@ public final class Persistent {
       receives[tag].free();
       sends[tag].free();
     }
-    Scene.result(state[1]);
+    pace.result(state[1]);
     MPI.detachBuffer();
   }
 

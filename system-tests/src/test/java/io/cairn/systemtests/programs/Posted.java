@@ -2,22 +2,25 @@
 package io.cairn.systemtests.programs;
 
 import io.cairn.Cairn;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.LongBuffer;
 import java.util.Map;
 import mpi.MPI;
 import mpi.MPIException;
 import mpi.Request;
+import mpi.Status;
 
 /**
  * Receives that are posted long before they are waited for: at each cut some are matched by a
- * message that has come, some are not. After a restore they are posted again.
+ * message that has come, some are not. They are into a region, whose pages are captured as they
+ * are, and posted again after a restore.
  */
 public final class Posted {
 
   private static final int ROUND = 20;
   private static final int RECEIVES = 4;
+
+  /** The tag of what is received by a call that blocks. */
+  private static final int BLOCKING = RECEIVES;
 
   private Posted() {}
 
@@ -34,10 +37,11 @@ public final class Posted {
     int from = (rank + size - 1) % size;
     int to = (rank + 1) % size;
     Scene.watch(cairn);
+    LongBuffer memory = cairn.region("memory", (long) RECEIVES * Long.BYTES).asLongBuffer();
     long[] state = cairn.array("state", new long[2]); // step, digest
+    Scene.Pace pace = new Scene.Pace(cairn, numbers);
     cairn.restore();
     Request[] requests = new Request[RECEIVES];
-    LongBuffer[] buffers = new LongBuffer[RECEIVES];
     boolean posted = false;
     long[] message = new long[1];
     while (state[0] < numbers.get("rounds") * ROUND) {
@@ -45,9 +49,7 @@ public final class Posted {
       if (!posted) {
         // At the beginning of a round, and after a restore.
         for (int i = 0; i < RECEIVES; i++) {
-          buffers[i] =
-              ByteBuffer.allocateDirect(Long.BYTES).order(ByteOrder.nativeOrder()).asLongBuffer();
-          requests[i] = MPI.COMM_WORLD.iRecv(buffers[i], 1, MPI.LONG, from, i);
+          requests[i] = MPI.COMM_WORLD.iRecv(memory.slice(i, 1), 1, MPI.LONG, from, i);
         }
         posted = true;
       }
@@ -56,18 +58,25 @@ public final class Posted {
         int tag = (int) within / (ROUND / RECEIVES);
         message[0] = Scene.mix(state[0], rank);
         MPI.COMM_WORLD.send(message, 1, MPI.LONG, to, tag);
+        if (tag == 0) {
+          MPI.COMM_WORLD.send(message, 1, MPI.LONG, to, BLOCKING);
+        }
       }
       if (within == ROUND - 1) {
-        Request.waitAll(requests);
-        for (LongBuffer buffer : buffers) {
-          state[1] = Scene.mix(state[1], buffer.get(0));
+        MPI.COMM_WORLD.recv(message, 1, MPI.LONG, from, BLOCKING);
+        Status[] statuses = Request.waitAllStatus(requests);
+        for (int i = 0; i < RECEIVES; i++) {
+          state[1] = Scene.mix(state[1] + message[0], memory.get(i));
+          state[1] = Scene.mix(state[1], statuses[i].getSource());
+          state[1] = Scene.mix(state[1], statuses[i].getTag());
+          state[1] = Scene.mix(state[1], statuses[i].getCount(MPI.LONG));
+          memory.put(i, state[1]);
         }
         posted = false;
       }
       state[0]++;
-      Thread.sleep(numbers.get("millis"));
-      cairn.safePoint();
+      pace.safePoint(state[0]);
     }
-    Scene.result(state[1]);
+    pace.result(state[1]);
   }
 }

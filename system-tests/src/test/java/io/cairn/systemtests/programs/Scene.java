@@ -3,6 +3,8 @@ package io.cairn.systemtests.programs;
 
 import io.cairn.Cairn;
 import io.cairn.api.CheckpointListener;
+import io.cairn.coordinate.Ledger;
+import io.cairn.natives.Shim;
 import io.cairn.samples.EventLines;
 import java.util.Arrays;
 import java.util.Map;
@@ -22,6 +24,9 @@ final class Scene {
 
   private static final int BLOCK = 20;
   private static final int MOST_BLOCKS = 1_000;
+
+  /** Of a ledger that is there already, and keeps its own. */
+  private static final long STATE_LIMIT_BYTES = 1L << 30;
 
   private Scene() {}
 
@@ -51,6 +56,82 @@ final class Scene {
     @Override
     public void abandoned(AbandonedEvent event) {
       abandoned++;
+    }
+  }
+
+  /**
+   * How a program passes its safe points: quickly, or so that epochs are begun where the test wants
+   * them. Arguments: millis (of a step); cuts (after each so many steps the program waits until it
+   * has been cut with what it has in flight there); settle (each so many-th time until that epoch
+   * is settled, too, so that late messages have to be fetched).
+   */
+  static final class Pace implements CheckpointListener {
+    private final Cairn cairn;
+    private final long millis;
+    private final long cuts;
+    private final long settle;
+    private long cut;
+    private long settled;
+
+    Pace(Cairn cairn, Map<String, Long> numbers) {
+      this.cairn = cairn;
+      millis = numbers.getOrDefault("millis", 0L);
+      cuts = numbers.getOrDefault("cuts", 0L);
+      settle = numbers.getOrDefault("settle", 0L);
+      cairn.addListener(this);
+    }
+
+    @Override
+    public void beforeCut(CutEvent event) {
+      cut = event.epoch();
+    }
+
+    @Override
+    public void committed(CommittedEvent event) {
+      settled = event.epoch();
+    }
+
+    @Override
+    public void abandoned(AbandonedEvent event) {
+      settled = event.epoch();
+    }
+
+    /** After {@code step} steps, at the same place on all ranks. */
+    void safePoint(long step) throws MPIException, InterruptedException {
+      long before = cut;
+      if (millis > 0) {
+        Thread.sleep(millis);
+      }
+      cairn.safePoint();
+      if (cuts > 0 && step % cuts == 0) {
+        boolean whole = settle > 0 && step / cuts % settle == 0;
+        for (int i = 0; !all(cut > before && (!whole || settled >= cut)); i++) {
+          if (i == MOST_BLOCKS * BLOCK) {
+            throw new IllegalStateException(
+                "cut for epoch %d, settled %d; expected one after %d"
+                    .formatted(cut, settled, before));
+          }
+          Thread.sleep(1);
+          cairn.safePoint();
+        }
+      }
+    }
+
+    /** The program's result, and what the shim had to do for it, over all ranks. */
+    void result(long digest) throws MPIException {
+      Scene.result(digest);
+      if (cairn.isEnabled()) {
+        Ledger.Statistics mine = Shim.ledger(STATE_LIMIT_BYTES).statistics();
+        long[] sums = {mine.drained(), mine.replayed()};
+        MPI.COMM_WORLD.allReduce(sums, sums.length, MPI.LONG, MPI.SUM);
+        say(0, "shim drained=%d replayed=%d".formatted(sums[0], sums[1]));
+      }
+    }
+
+    private static boolean all(boolean mine) throws MPIException {
+      int[] every = {mine ? 1 : 0};
+      MPI.COMM_WORLD.allReduce(every, 1, MPI.INT, MPI.MIN);
+      return every[0] != 0;
     }
   }
 

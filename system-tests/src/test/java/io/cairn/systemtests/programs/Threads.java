@@ -8,9 +8,7 @@ import java.nio.LongBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CyclicBarrier;
-import java.util.concurrent.atomic.AtomicReference;
 import mpi.Intracomm;
 import mpi.MPI;
 import mpi.MPIException;
@@ -41,9 +39,7 @@ public final class Threads {
   private final int to = (rank + 1) % size;
   private final Intracomm[] own = new Intracomm[THREADS];
   private final CyclicBarrier together = new CyclicBarrier(THREADS);
-  private final AtomicReference<Throwable> failure = new AtomicReference<>();
   private final long last;
-  private final long millis;
 
   // Written by the main thread while the others wait.
   private final long[] step;
@@ -51,7 +47,6 @@ public final class Threads {
 
   private Threads(Cairn cairn, Map<String, Long> numbers) throws MPIException {
     last = numbers.get("steps");
-    millis = numbers.get("millis");
     for (int thread = 0; thread < THREADS; thread++) {
       own[thread] = MPI.COMM_WORLD.dup();
       digests[thread] = cairn.array("digest" + thread, new long[1]);
@@ -68,35 +63,32 @@ public final class Threads {
       Scene.watch(cairn);
       Threads program = new Threads(cairn, numbers);
       cairn.restore();
-      program.run(cairn);
+      program.run(new Scene.Pace(cairn, numbers));
       cairn.done();
     }
     MPI.Finalize();
   }
 
-  private void run(Cairn cairn) throws MPIException, InterruptedException {
+  private void run(Scene.Pace pace) throws MPIException, InterruptedException {
     List<Thread> others = new ArrayList<>();
     for (int i = 1; i < THREADS; i++) {
       int thread = i;
       others.add(new Thread(() -> work(thread, null), "worker-" + thread));
     }
     others.forEach(Thread::start);
-    work(0, cairn);
+    work(0, pace);
     for (Thread other : others) {
       other.join();
-    }
-    if (failure.get() != null) {
-      throw new IllegalStateException("a thread failed", failure.get());
     }
     long sum = 0;
     for (long[] digest : digests) {
       sum += digest[0];
     }
-    Scene.result(sum);
+    pace.result(sum);
   }
 
-  /** All of a thread; {@code cairn} is the main thread's alone. */
-  private void work(int thread, Cairn cairn) {
+  /** All of a thread; {@code pace} is the main thread's alone. */
+  private void work(int thread, Scene.Pace pace) {
     try {
       while (step[0] < last) {
         long now = step[0];
@@ -108,19 +100,17 @@ public final class Threads {
           exchange(thread, now, trip);
         }
         together.await();
-        if (cairn != null) {
+        if (pace != null) {
           step[0]++;
-          Thread.sleep(millis);
-          cairn.safePoint();
+          pace.safePoint(step[0]);
         }
         together.await();
       }
       take(thread, last - 1);
-    } catch (BrokenBarrierException e) {
-      failure.compareAndSet(null, e); // after another one's failure
-    } catch (Throwable e) {
-      failure.compareAndSet(null, e);
-      together.reset();
+    } catch (Exception | AssertionError e) {
+      // The others may be waiting for this one, in MPI or for each other.
+      e.printStackTrace();
+      Runtime.getRuntime().halt(1);
     }
   }
 

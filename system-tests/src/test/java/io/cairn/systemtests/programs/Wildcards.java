@@ -2,24 +2,37 @@
 package io.cairn.systemtests.programs;
 
 import io.cairn.Cairn;
+import java.nio.LongBuffer;
 import java.util.Map;
 import mpi.MPI;
 import mpi.MPIException;
+import mpi.Request;
 import mpi.Status;
 
 /**
- * Rank 0 takes what the others sent long ago from any source with any tag; of one source in the
- * order of sending.
+ * Receives from any source that are pending together over safe points, completed in another order
+ * than they were posted in: a long message is begun before a short one and there after it. Which
+ * source comes first is chance; of one source they come as they were sent.
  */
 public final class Wildcards {
 
+  private static final int ROUND = 6;
   private static final int TAGS = 4;
+
+  /** Messages of each tag and source in a round. */
+  private static final int EACH = 2;
+
+  private static final int LONG = 100;
+  private static final int SHORT = 101;
+
+  /** Too long to be sent along with its envelope, on any network. */
+  private static final int LENGTH = 20_000;
 
   private Wildcards() {}
 
-  /** Arguments: steps, millis (of a step), hold (steps without receiving). */
+  /** Arguments: rounds. */
   public static void main(String[] args) {
-    Map<String, Long> numbers = Scene.numbers(args, "steps=390", "millis=3", "hold=30");
+    Map<String, Long> numbers = Scene.numbers(args, "rounds=6");
     Cairn.run(args, cairn -> run(cairn, numbers));
   }
 
@@ -27,41 +40,97 @@ public final class Wildcards {
       throws MPIException, InterruptedException {
     int rank = MPI.COMM_WORLD.getRank();
     int size = MPI.COMM_WORLD.getSize();
-    long hold = numbers.get("hold");
+    int to = (rank + 1) % size;
     Scene.watch(cairn);
-    long[] state = cairn.array("state", new long[2]); // step, sum
-    long[] last = cairn.array("last", new long[size]); // number of each rank's last message
+    long[] state = cairn.array("state", new long[1]); // steps
+    Trace trace = new Trace(cairn.array("trace", new long[1]));
     cairn.restore();
-    long[] message = new long[1];
-    while (state[0] < numbers.get("steps")) {
-      state[0]++;
-      if (rank != 0) {
-        message[0] = state[0];
-        MPI.COMM_WORLD.send(message, 1, MPI.LONG, 0, (int) (state[0] % TAGS));
-        if (state[0] % hold == 0) {
-          // None runs ahead: a receive from any source would take what it sends after its next safe
-          // point, early.
-          MPI.COMM_WORLD.recv(message, 1, MPI.LONG, 0, TAGS);
-        }
-      } else if (state[0] % hold == 0) {
-        for (long i = 0; i < hold * (size - 1); i++) {
-          Status status = MPI.COMM_WORLD.recv(message, 1, MPI.LONG, MPI.ANY_SOURCE, MPI.ANY_TAG);
-          int source = status.getSource();
-          last[source]++;
-          if (message[0] != last[source] || status.getTag() != message[0] % TAGS) {
-            throw new IllegalStateException(
-                "message %d (tag %d) of rank %d, expected %d"
-                    .formatted(message[0], status.getTag(), source, last[source]));
-          }
-          state[1] += message[0] * source;
-        }
-        for (int other = 1; other < size; other++) {
-          MPI.COMM_WORLD.send(state, 1, MPI.LONG, other, TAGS);
+    Scene.Pace pace = new Scene.Pace(cairn, numbers);
+    int expected = TAGS * EACH * (size - 1);
+    Request[] pending = null;
+    LongBuffer[] buffers = new LongBuffer[expected];
+    Request longer = null;
+    LongBuffer longIn = null;
+    Request sent = null;
+    while (state[0] < numbers.get("rounds") * ROUND) {
+      long round = state[0] / ROUND;
+      int within = (int) (state[0] % ROUND);
+      // Posted in the first step, completed in the last but one; after a restore, posted again.
+      if (within < ROUND - 1 && pending == null) {
+        pending = new Request[expected];
+        for (int i = 0; i < expected; i++) {
+          buffers[i] = Trace.empty(2);
+          pending[i] = MPI.COMM_WORLD.iRecv(buffers[i], 2, MPI.LONG, MPI.ANY_SOURCE, i % TAGS);
         }
       }
-      Thread.sleep(numbers.get("millis"));
-      cairn.safePoint();
+      if (within >= 1 && within <= 3 && longer == null) {
+        longIn = Trace.empty(LENGTH);
+        longer = MPI.COMM_WORLD.iRecv(longIn, LENGTH, MPI.LONG, MPI.ANY_SOURCE, LONG);
+      }
+      switch (within) {
+        // A round's messages are for this round's receives.
+        case 0 -> MPI.COMM_WORLD.barrier();
+        case 1 -> {
+          sent =
+              MPI.COMM_WORLD.iSend(
+                  Trace.filled(LENGTH, state[0], rank), LENGTH, MPI.LONG, to, LONG);
+          sendAll(0, round);
+          sendAll(2, round);
+          MPI.COMM_WORLD.send(Trace.filled(1, state[0], rank), 1, MPI.LONG, to, SHORT);
+        }
+        case 2 -> {
+          LongBuffer in = Trace.empty(2);
+          trace.see(in, MPI.COMM_WORLD.recv(in, 2, MPI.LONG, MPI.ANY_SOURCE, MPI.ANY_TAG));
+        }
+        case 3 -> {
+          trace.see(longIn, longer.waitStatus());
+          longer = null;
+          sendAll(1, round);
+          sendAll(3, round);
+        }
+        case 4 -> {
+          Status[] statuses = new Status[expected];
+          for (int i = expected - 1; i >= 0; i--) {
+            statuses[i] = pending[i].waitStatus();
+          }
+          see(trace, buffers, statuses);
+          pending = null;
+          if (sent != null) { // else restored: it counts as sent
+            sent.waitFor();
+            sent = null;
+          }
+        }
+        default -> {}
+      }
+      state[0]++;
+      pace.safePoint(state[0]);
     }
-    Scene.result(state[1]);
+    pace.result(trace.digest());
+  }
+
+  /** Of each source and tag, in the order in which the receives were posted. */
+  private static void see(Trace trace, LongBuffer[] buffers, Status[] statuses)
+      throws MPIException {
+    for (int source = 0; source < MPI.COMM_WORLD.getSize(); source++) {
+      for (int tag = 0; tag < TAGS; tag++) {
+        for (int i = 0; i < buffers.length; i++) {
+          if (statuses[i].getSource() == source && statuses[i].getTag() == tag) {
+            trace.see(buffers[i], statuses[i]);
+          }
+        }
+      }
+    }
+  }
+
+  private static void sendAll(int tag, long round) throws MPIException {
+    int rank = MPI.COMM_WORLD.getRank();
+    for (int i = 0; i < MPI.COMM_WORLD.getSize(); i++) {
+      if (i != rank) {
+        for (int number = 0; number < EACH; number++) {
+          LongBuffer message = Trace.filled(1 + number, (round * TAGS + tag) * EACH + number, rank);
+          MPI.COMM_WORLD.send(message, 1 + number, MPI.LONG, i, tag);
+        }
+      }
+    }
   }
 }
