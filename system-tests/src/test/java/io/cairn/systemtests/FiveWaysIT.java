@@ -60,27 +60,27 @@ class FiveWaysIT {
 
   /** A program, and how to run it. */
   enum Case {
-    BACKLOG(Backlog.class, 3, SHARED, 4, "steps=48", "hold=12", "truncate=0"),
-    TAGS(Tags.class, 3, TCP, 4),
+    BACKLOG(Backlog.class, 2, SHARED, 4, "steps=48", "hold=12", "truncate=0"),
+    TAGS(Tags.class, 2, TCP, 4),
     WILDCARDS(Wildcards.class, 3, TCP, 5),
     CONSENSUS(Consensus.class, 3, SHARED, 2),
     PROBES(Probes.class, 2, TCP, 4),
     REQUESTS(Requests.class, 2, SHARED, 4),
     PERSISTENT(Persistent.class, 2, TCP, 15, "rounds=9"),
-    DROPPED(Dropped.class, 3, SHARED, 10, "rounds=3"),
+    DROPPED(Dropped.class, 2, SHARED, 10, "rounds=3"),
     CORNERS(Corners.class, 2, TCP, 6, "steps=60"),
     TYPES(Types.class, 2, SHARED, 4),
-    COMMUNICATORS(Communicators.class, 4, TCP, 4, "steps=32"),
-    INTERCOMMUNICATORS(Intercommunicators.class, 4, SHARED, 4, "steps=40"),
-    POSTED(Posted.class, 3, SHARED, 5, "rounds=3"),
+    COMMUNICATORS(Communicators.class, 3, SHARED, 4, "steps=32"),
+    INTERCOMMUNICATORS(Intercommunicators.class, 4, TCP, 4, "steps=40"),
+    POSTED(Posted.class, 2, SHARED, 5, "rounds=3"),
     THREADS(Threads.class, 2, TCP, 4, "steps=32"),
-    COLLECTIVES(Collectives.class, 4, SHARED, 4);
+    COLLECTIVES(Collectives.class, 3, SHARED, 4);
 
     private final Class<?> program;
     private final int ranks;
     private final String transport;
     private final int cuts;
-    private final String[] arguments;
+    private final String arguments; // a line each
 
     /** The program waits for a cut after each {@code cuts}-th step. */
     Case(Class<?> program, int ranks, String transport, int cuts, String... arguments) {
@@ -88,7 +88,7 @@ class FiveWaysIT {
       this.ranks = ranks;
       this.transport = transport;
       this.cuts = cuts;
-      this.arguments = arguments;
+      this.arguments = String.join("\n", arguments);
     }
   }
 
@@ -199,7 +199,7 @@ class FiveWaysIT {
         .job(of.ranks, of.program)
         .property("cairn.log", "quiet")
         .environment("OMPI_MCA_btl", of.transport)
-        .arguments((Object[]) of.arguments)
+        .arguments(of.arguments.lines().toArray())
         .arguments("millis=0", "cuts=0");
   }
 

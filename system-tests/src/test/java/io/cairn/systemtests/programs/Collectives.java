@@ -154,7 +154,7 @@ public final class Collectives {
 
   private void nonBlocking(Intracomm comm) throws MPIException {
     int root = (int) (step % size);
-    IntBuffer[] in = new IntBuffer[15];
+    IntBuffer[] in = new IntBuffer[16];
     for (int i = 0; i < in.length; i++) {
       in[i] = ints(i == 0 ? mine() : new int[PLACES]);
     }
@@ -170,12 +170,13 @@ public final class Collectives {
       comm.iAllGatherv(out, 1, MPI.INT, in[6], ones(), places(), MPI.INT),
       comm.iAllToAll(out, 2, MPI.INT, in[7], 2, MPI.INT),
       comm.iAllToAllv(out, ones(), places(), MPI.INT, in[8], ones(), places(), MPI.INT),
+      comm.iAllToAllw(out, ones(), bytes(), types(), in[14], ones(), bytes(), types()),
       comm.iReduce(out, in[9], 3, MPI.INT, MPI.SUM, root),
       comm.iAllReduce(out, in[10], 3, MPI.INT, MPI.MAX),
       comm.iReduceScatter(out, in[11], ones(), MPI.INT, MPI.SUM),
       comm.iReduceScatterBlock(out, in[12], 2, MPI.INT, MPI.BXOR),
       comm.iScan(out, in[13], 3, MPI.INT, MPI.SUM),
-      comm.iExScan(out, in[14], 3, MPI.INT, MPI.SUM),
+      comm.iExScan(out, in[15], 3, MPI.INT, MPI.SUM),
     };
     switch ((int) (step / 5 % 3)) {
       case 0 -> Request.waitAll(all);
