@@ -161,6 +161,8 @@ final class Workbench implements BeforeEachCallback, AfterEachCallback {
     environment.put("OMPI_MCA_hwloc_base_binding_policy", "none");
     // What Open MPI takes within one machine anyhow; looking for networks would last 0.2 s.
     environment.put("OMPI_MCA_pml", "ob1");
+    // Without treematch, in which MPI_Dist_graph_create may hang, without Cairn too.
+    environment.put("OMPI_MCA_topo", "basic");
     // mpirun asks the ranks to end before it kills them; a second for each kill of a test is a
     // minute of all.
     environment.put("OMPI_MCA_odls_base_sigkill_timeout", "0");

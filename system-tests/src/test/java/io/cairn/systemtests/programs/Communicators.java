@@ -78,10 +78,7 @@ public final class Communicators {
     pace.result(checked[0]);
   }
 
-  /**
-   * The first is a periodic ring. Without {@code createDistGraph}: Open MPI 4.1 hangs in it now and
-   * then with five ranks, without Cairn too.
-   */
+  /** The first is a periodic ring. */
   private static Intracomm[] topologies() throws MPIException {
     int rank = MPI.COMM_WORLD.getRank();
     int size = MPI.COMM_WORLD.getSize();
@@ -100,7 +97,8 @@ public final class Communicators {
       ring,
       ring.sub(new boolean[] {true, false}),
       MPI.COMM_WORLD.createGraph(ends, edges, false),
-      MPI.COMM_WORLD.createDistGraphAdjacent(before, after, MPI.INFO_NULL, false)
+      MPI.COMM_WORLD.createDistGraphAdjacent(before, after, MPI.INFO_NULL, false),
+      MPI.COMM_WORLD.createDistGraph(new int[] {rank}, new int[] {1}, after, MPI.INFO_NULL, false)
     };
   }
 
