@@ -7,8 +7,8 @@ test_usage() {
 usage: ./cairn test [options]
 
   --quick        C++ and Java unit tests only, on the build JDK only
-  --long         400 kills in the system tests instead of 80, 400 random programs instead of 40, and
-                 messages of over 2 GiB
+  --long         400 kills in the system tests instead of 80, 400 random programs instead of 40,
+                 messages of over 2 GiB, and 10 million messages with a tag each
   --only NAME    only tests with this name: a Java test class (also with * and #method), or part of
                  a C++ test's name
   --seed N       repeats the random choices of a run of the system tests; each run prints its seed
@@ -37,7 +37,7 @@ run_tests() {
   while [[ $# -gt 0 ]]; do
     case $1 in
       --quick) quick=true ;;
-      --long) system_options+=(-Dsystemtests.kills=40 -Dsystemtests.programs=200 -Dsystemtests.huge=true) ;;
+      --long) system_options+=(-Dsystemtests.kills=40 -Dsystemtests.programs=200 -Dsystemtests.huge=true -Dsystemtests.tags=10000000) ;;
       --only | --seed)
         [[ $# -ge 2 ]] || usage_error "$1 needs a value"
         set -- "$1=$2" "${@:3}"
