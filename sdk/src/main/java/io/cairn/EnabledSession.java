@@ -16,8 +16,10 @@ import io.cairn.coordinate.Group;
 import io.cairn.coordinate.Origin;
 import io.cairn.coordinate.SafePointGate;
 import io.cairn.image.ChronicleQuiet;
+import io.cairn.image.EncodeMode;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FileOperations;
+import io.cairn.image.ImageHeader;
 import io.cairn.image.SystemFiles;
 import io.cairn.natives.NativeFabric;
 import io.cairn.natives.NativeLedger;
@@ -104,10 +106,15 @@ final class EnabledSession extends Session {
             pages,
             registry,
             directory,
-            new CaptureSettings(budget),
+            new CaptureSettings(
+                budget,
+                ImageHeader.DEFAULT_BLOCK_BYTES,
+                EncodeMode.valueOf(options.encode().name()),
+                options.storeBandwidthBytes().orElse(0)),
             files,
             faults,
             System::nanoTime);
+    capture.whenChosen(log::stored);
   }
 
   /** Collective over all ranks, after MPI was initialised under the shim. */

@@ -100,6 +100,13 @@ final class EpochLogger implements EpochLog {
     LOGGER.log(Level.WARNING, "rank " + rank + ": " + text, cause);
   }
 
+  /** How this rank's images are stored, and why. */
+  void stored(String choice) {
+    if (tellsAll) {
+      LOGGER.log(Level.INFO, "rank " + rank + ": " + choice);
+    }
+  }
+
   void restored(RestoredEvent event, long generation) {
     if (informs) {
       LOGGER.log(

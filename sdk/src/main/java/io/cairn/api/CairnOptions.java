@@ -42,6 +42,16 @@ public final class CairnOptions {
     FREE
   }
 
+  /** How state is stored. */
+  public enum Encode {
+    /** As it is, zeros excepted. */
+    FAST,
+    /** With LZ4 wherever that saves. */
+    SMALL,
+    /** As makes an epoch durable earlier, by what is measured. */
+    AUTO
+  }
+
   /** How much Cairn writes to its log (the system logger {@code io.cairn}). */
   public enum LogLevel {
     /** Warnings and errors only. */
@@ -169,6 +179,16 @@ public final class CairnOptions {
   /** Budget of the staging pool in bytes; empty for what the registered state needs. */
   public OptionalLong stagingBytes() {
     return get(Option.STAGING);
+  }
+
+  /** How state is stored. */
+  public Encode encode() {
+    return get(Option.ENCODE);
+  }
+
+  /** Most that each rank writes to its images in a second, in bytes; empty for no limit. */
+  public OptionalLong storeBandwidthBytes() {
+    return get(Option.STORE_BANDWIDTH);
   }
 
   /** How long late messages are left for the application to receive. */
@@ -302,6 +322,16 @@ public final class CairnOptions {
     /** Budget of the staging pool, in bytes. */
     public Builder stagingBytes(long bytes) {
       return put(Option.STAGING, bytes + "B");
+    }
+
+    /** How state is stored. */
+    public Builder encode(Encode encode) {
+      return put(Option.ENCODE, encode.name());
+    }
+
+    /** Most that each rank writes to its images in a second, in bytes. */
+    public Builder storeBandwidthBytes(long bytesPerSecond) {
+      return put(Option.STORE_BANDWIDTH, bytesPerSecond + "B");
     }
 
     /** How long late messages are left for the application to receive. */

@@ -89,6 +89,24 @@ final class Option<T> {
           "Memory per rank into which state is copied at a cut and from which it is written in the background. `auto`"
               + " takes what the registered state needs. With less, the application waits for the disk.");
 
+  static final Option<CairnOptions.Encode> ENCODE =
+      new Option<>(
+          "encode",
+          OptionType.ENCODE,
+          "auto",
+          "How state is stored; zeros are never written. `fast`: as it is. `small`: with LZ4 wherever that saves."
+              + " `auto`: for each region as makes an epoch durable earlier, by how fast LZ4 and the storage turn"
+              + " out to be and by how much is saved; with `log=verbose` each rank says what it chose and why.");
+
+  static final Option<OptionalLong> STORE_BANDWIDTH =
+      new Option<>(
+          "store.bandwidth",
+          OptionType.BYTES_OR_OFF,
+          "off",
+          "Most that each rank writes to its images in a second. What is written is also synced every half second's"
+              + " worth, so that the storage doesn't get it all at the end. An epoch takes longer, and the application"
+              + " waits if the `staging` memory is too small for it.");
+
   static final Option<Duration> DRAIN_DEADLINE =
       new Option<>(
           "drain.deadline",
@@ -165,6 +183,8 @@ final class Option<T> {
           KEEP,
           RESTORE,
           STAGING,
+          ENCODE,
+          STORE_BANDWIDTH,
           DRAIN_DEADLINE,
           HOLD_TIMEOUT,
           HOLD_LIMIT,

@@ -68,6 +68,14 @@ record OptionType<T>(String name, String expected, Function<String, T> parser) {
           "a size such as 64MiB or 2GiB, or auto",
           text -> text.equals(AUTO) ? OptionalLong.empty() : OptionalLong.of(parseBytes(text)));
 
+  static final OptionType<OptionalLong> BYTES_OR_OFF =
+      new OptionType<>(
+          "bytes",
+          "a size such as 64MiB or 2GiB, or off",
+          text -> text.equals(OFF) ? OptionalLong.empty() : OptionalLong.of(parseBytes(text)));
+
+  static final OptionType<CairnOptions.Encode> ENCODE = ofEnum(CairnOptions.Encode.class);
+
   static final OptionType<CairnOptions.Restore> RESTORE = ofEnum(CairnOptions.Restore.class);
 
   static final OptionType<CairnOptions.SafePoints> SAFE_POINTS =

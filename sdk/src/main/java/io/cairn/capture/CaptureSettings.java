@@ -1,20 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.capture;
 
+import io.cairn.image.EncodeMode;
 import io.cairn.image.ImageHeader;
 
 /**
- * How much memory a capture may use, and in what pieces.
+ * How much memory a capture may use, in what pieces, and how these are written.
  *
  * @param stagingBudgetBytes most that the staging pool may take; when more is to be saved, capture
  *     goes on as chunks are written, and the pause grows towards the speed of the storage. At least
  *     a few blocks are taken whatever it says
  * @param blockBytes size of a block and of a chunk; {@link ImageHeader#DEFAULT_BLOCK_BYTES} unless
  *     a test says otherwise
+ * @param encode how blocks are stored
+ * @param bandwidthBytes most that are written in a second; 0 for no limit
  */
-public record CaptureSettings(long stagingBudgetBytes, int blockBytes) {
+public record CaptureSettings(
+    long stagingBudgetBytes, int blockBytes, EncodeMode encode, long bandwidthBytes) {
 
-  /** With blocks of the usual size. */
+  /** Written as fast as can be. */
+  public CaptureSettings(long stagingBudgetBytes, int blockBytes) {
+    this(stagingBudgetBytes, blockBytes, EncodeMode.AUTO, 0);
+  }
+
+  /** With blocks of the usual size, written as fast as can be. */
   public CaptureSettings(long stagingBudgetBytes) {
     this(stagingBudgetBytes, ImageHeader.DEFAULT_BLOCK_BYTES);
   }
@@ -25,6 +34,9 @@ public record CaptureSettings(long stagingBudgetBytes, int blockBytes) {
     }
     if (stagingBudgetBytes < 0) {
       throw new IllegalArgumentException("staging budget of " + stagingBudgetBytes + " bytes");
+    }
+    if (bandwidthBytes < 0) {
+      throw new IllegalArgumentException("bandwidth of " + bandwidthBytes + " bytes per second");
     }
   }
 }

@@ -70,6 +70,7 @@ final class EpochCapture implements PendingImage {
       file = owner.target().prepare(epoch);
       try {
         writer = ImageWriter.create(owner.files(), file, header, owner.buffers(), owner.faults());
+        writer.stopWhen(this::ended);
       } catch (NoSuchFileException e) {
         // A rank that has failed already took the directory away, because it was empty then. The
         // epoch is lost, but this rank's reason would hide the real one.

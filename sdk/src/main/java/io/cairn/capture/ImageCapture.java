@@ -2,14 +2,17 @@
 package io.cairn.capture;
 
 import io.cairn.coordinate.Capture;
+import io.cairn.image.Encoding;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FaultPoint;
 import io.cairn.image.FileOperations;
 import io.cairn.image.ImageTarget;
 import io.cairn.image.OffHeap;
+import io.cairn.image.RateLimit;
 import io.cairn.image.WriteBuffers;
 import java.io.IOException;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
 /**
@@ -39,6 +42,7 @@ public final class ImageCapture implements Capture, AutoCloseable {
   private OffHeap callbackBytes;
   private WriteBuffers buffers;
   private Thread writerThread;
+  private volatile Consumer<String> choiceReport = text -> {};
   private volatile EpochStatistics statistics;
 
   // Of the capture that is under way.
@@ -71,6 +75,14 @@ public final class ImageCapture implements Capture, AutoCloseable {
   }
 
   /**
+   * Who is told how the blocks of a section are stored, and why, whenever that changes: on the
+   * writer's thread.
+   */
+  public void whenChosen(Consumer<String> report) {
+    choiceReport = report;
+  }
+
+  /**
    * Allocates and touches the staging pool and starts the writer; to be called once, when
    * everything is registered, so that the first epoch doesn't pay for it. Application's thread.
    */
@@ -84,7 +96,17 @@ public final class ImageCapture implements Capture, AutoCloseable {
     // Two orders for each chunk, or capture would wait for the queue while the pool has room.
     queue = new WriterQueue((int) Math.min(Integer.MAX_VALUE / 2, 2L * chunks + SMALL_ORDERS));
     callbackBytes = new OffHeap(64 << 10);
-    buffers = new WriteBuffers(settings.blockBytes());
+    RateLimit limit = RateLimit.of(settings.bandwidthBytes());
+    buffers =
+        new WriteBuffers(
+            settings.blockBytes(),
+            new Encoding(
+                settings.encode(),
+                limit,
+                nanoClock,
+                Encoding.ownCoreClock(),
+                text -> choiceReport.accept(text)),
+            limit);
     writerThread = new Thread(this::write, "cairn-writer");
     writerThread.setDaemon(true);
     writerThread.start();

@@ -7,6 +7,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.util.function.BooleanSupplier;
 import java.util.zip.CRC32C;
 
 /**
@@ -19,10 +20,6 @@ public final class ImageWriter implements Closeable {
   // A block that saves less than this part of itself isn't worth its decompression.
   private static final int LEAST_SAVING = 16;
 
-  // After so many blocks of a section that didn't shrink, only every so manieth is tried.
-  private static final int FAILURES_BEFORE_SAMPLING = 4;
-  private static final int SAMPLE_EVERY = 16;
-
   // Smaller blocks are gathered, larger ones are written from where they are.
   private static final int GATHER_BELOW_BYTES = 64 << 10;
 
@@ -30,6 +27,8 @@ public final class ImageWriter implements Closeable {
   private final OutputFile out;
   private final ImageHeader header;
   private final WriteBuffers buffers;
+  private final Encoding encoding;
+  private final RateLimit limit;
   private final FaultHook faults;
   private final ByteBuffer output;
   private final OffHeap index;
@@ -39,8 +38,10 @@ public final class ImageWriter implements Closeable {
   private int sectionCount;
   private long sectionLeft;
   private boolean inSection;
-  private int failures;
-  private int untried;
+  private SectionCodec codec;
+  private int rawCrc;
+  private long unsynced;
+  private BooleanSupplier stop = () -> false;
   private long rawBytes;
   private long digest;
   private boolean finished;
@@ -56,6 +57,8 @@ public final class ImageWriter implements Closeable {
     this.header = header;
     this.buffers = buffers;
     this.faults = faults;
+    encoding = buffers.encoding;
+    limit = buffers.limit;
     output = buffers.output;
     index = buffers.index;
     sha = ImageFormat.sha256();
@@ -75,6 +78,7 @@ public final class ImageWriter implements Closeable {
   }
 
   private void begin() {
+    encoding.begin();
     output.clear();
     index.clear();
     index.putLong(ImageFormat.INDEX_MAGIC).putInt(0);
@@ -130,8 +134,7 @@ public final class ImageWriter implements Closeable {
     sectionCount++;
     sectionLeft = lengthBytes;
     inSection = true;
-    failures = 0;
-    untried = 0;
+    codec = encoding.section(kind, name);
   }
 
   /**
@@ -147,25 +150,37 @@ public final class ImageWriter implements Closeable {
     if (output.remaining() < buffers.compressedBound) {
       flush();
     }
-    long offset = flushedBytes + output.position();
+    long begin = encoding.nanoTime();
+    long beginOnCore = encoding.coreTime();
     sectionLeft -= rawLength;
     rawBytes += rawLength;
+    boolean stored = encode(block, rawLength);
+    encoding.core().took(encoding.nanoTime() - begin, encoding.coreTime() - beginOnCore);
+    if (!stored) {
+      writeRaw(block);
+    }
+  }
+
+  /** Names a block of zeros, or puts one compressed to the output; returns false for neither. */
+  private boolean encode(ByteBuffer block, int rawLength) {
+    long offset = flushedBytes + output.position();
     if (buffers.isZero(block)) {
       putBlock(offset, 0, rawLength, Codec.ZERO, 0, buffers.zeroCrc(rawLength));
       block.position(block.limit());
-      return;
+      return true;
     }
     int start = block.position();
-    int rawCrc = buffers.crc(block, start, rawLength);
-    int storedLength = worthTrying() ? compress(block, start, rawLength) : 0;
-    if (storedLength > 0) {
-      int at = output.position();
-      int storedCrc = buffers.crc(output, at, storedLength);
-      output.limit(output.capacity()).position(at + storedLength);
-      putBlock(offset, storedLength, rawLength, Codec.LZ4, storedCrc, rawCrc);
-      return;
+    rawCrc = buffers.crc(block, start, rawLength);
+    if (codec.tries(encoding.worthOfByte()) && compress(block, start, offset)) {
+      return true;
     }
-    block.position(start);
+    block.limit(start + rawLength).position(start);
+    return false;
+  }
+
+  private void writeRaw(ByteBuffer block) throws IOException {
+    int rawLength = block.remaining();
+    long offset = flushedBytes + output.position();
     if (rawLength < GATHER_BELOW_BYTES) {
       output.put(block);
     } else {
@@ -175,26 +190,25 @@ public final class ImageWriter implements Closeable {
     putBlock(offset, rawLength, rawLength, Codec.RAW, rawCrc, rawCrc);
   }
 
-  private boolean worthTrying() {
-    if (failures < FAILURES_BEFORE_SAMPLING || untried >= SAMPLE_EVERY) {
-      untried = 0;
-      return true;
-    }
-    untried++;
-    return false;
-  }
-
-  /** Compresses to the output without taking the place there; returns 0 if it isn't worth it. */
-  private int compress(ByteBuffer block, int start, int rawLength) {
+  /**
+   * Puts the block compressed, or returns false, and leaves the output alone, if it isn't worth it.
+   */
+  private boolean compress(ByteBuffer block, int start, long offset) {
+    int rawLength = block.limit() - start;
+    int at = output.position();
+    long begin = encoding.coreTime();
     int compressed =
-        buffers.compressor.compress(
-            block, start, rawLength, output, output.position(), output.remaining());
-    if (compressed <= rawLength - Math.max(1, rawLength / LEAST_SAVING)) {
-      failures = 0;
-      return compressed;
+        buffers.compressor.compress(block, start, rawLength, output, at, output.remaining());
+    boolean worth = compressed <= rawLength - Math.max(1, rawLength / LEAST_SAVING);
+    int storedCrc = worth ? buffers.crc(output, at, compressed) : 0;
+    long nanos = encoding.coreTime() - begin;
+    codec.tried(rawLength, worth ? compressed : rawLength, nanos, encoding.worthOfByte());
+    if (worth) {
+      output.limit(output.capacity()).position(at + compressed);
+      block.position(block.limit());
+      putBlock(offset, compressed, rawLength, Codec.LZ4, storedCrc, rawCrc);
     }
-    failures++;
-    return 0;
+    return worth;
   }
 
   private void putBlock(
@@ -231,12 +245,15 @@ public final class ImageWriter implements Closeable {
     output.put(footer);
     flush();
     faults.reached(FaultPoint.AFTER_FOOTER_BEFORE_SYNC);
+    long begin = encoding.nanoTime();
     try {
       out.force();
       out.close();
     } catch (IOException e) {
       throw FileOperations.failed(file, "sync of " + flushedBytes + " bytes", e);
     }
+    encoding.rate().took(0, encoding.nanoTime() - begin);
+    encoding.finish();
     digest = ImageFormat.firstEightBytes(sha);
     finished = true;
   }
@@ -265,14 +282,31 @@ public final class ImageWriter implements Closeable {
   }
 
   private void append(ByteBuffer source) throws IOException {
-    int length = source.remaining();
-    try {
-      FileOperations.writeFully(out, source);
-    } catch (IOException e) {
-      throw FileOperations.failed(
-          file, "write of " + length + " bytes at offset " + flushedBytes, e);
+    int end = source.limit();
+    while (source.position() < end) {
+      int length = limit.piece(end - source.position());
+      source.limit(source.position() + length);
+      long begin = encoding.nanoTime();
+      try {
+        limit.await(length, stop);
+        FileOperations.writeFully(out, source);
+        unsynced += length;
+        if (unsynced >= limit.syncEveryBytes()) {
+          out.force();
+          unsynced = 0;
+        }
+      } catch (IOException e) {
+        throw FileOperations.failed(
+            file, "write of " + length + " bytes at offset " + flushedBytes, e);
+      }
+      encoding.rate().took(length, encoding.nanoTime() - begin);
+      flushedBytes += length;
     }
-    flushedBytes += length;
+  }
+
+  /** Once this is true, a writer that is held to a bandwidth fails instead of waiting for it. */
+  public void stopWhen(BooleanSupplier given) {
+    stop = given;
   }
 
   /** Bytes that were given to {@link #write} so far. */

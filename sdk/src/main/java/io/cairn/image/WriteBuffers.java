@@ -20,11 +20,24 @@ public final class WriteBuffers implements AutoCloseable {
   final ByteBuffer zeros;
   final CRC32C crc = new CRC32C();
   final OffHeap index;
+  final Encoding encoding;
+  final RateLimit limit;
   final LZ4Compressor compressor = Lz4.FACTORY.fastCompressor();
   private final int zeroBlockCrc;
 
+  /** With LZ4 wherever that saves, so that the same state gives the same bytes; no limit. */
   public WriteBuffers(int blockBytes) {
+    this(blockBytes, new Encoding(EncodeMode.SMALL), RateLimit.NONE);
+  }
+
+  /**
+   * @param encoding decides how blocks are stored
+   * @param limit holds the writers to a bandwidth; the same that the encoding was told of
+   */
+  public WriteBuffers(int blockBytes, Encoding encoding, RateLimit limit) {
     this.blockBytes = blockBytes;
+    this.encoding = encoding;
+    this.limit = limit;
     compressedBound = compressor.maxCompressedLength(blockBytes);
     output =
         ByteBuffer.allocateDirect(Math.max(OUTPUT_BYTES, 2 * compressedBound))

@@ -72,6 +72,23 @@ class CairnOptionsTest {
   }
 
   @Test
+  void shouldTellHowImagesAreWritten() {
+    assertEquals(CairnOptions.Encode.AUTO, CairnOptions.defaults().encode());
+    assertEquals(OptionalLong.empty(), CairnOptions.defaults().storeBandwidthBytes());
+    CairnOptions program =
+        CairnOptions.builder().encode(CairnOptions.Encode.FAST).storeBandwidthBytes(123).build();
+    assertEquals(CairnOptions.Encode.FAST, program.encode());
+    assertEquals(OptionalLong.of(123), program.storeBandwidthBytes());
+    CairnOptions operator =
+        program.resolved(Map.of("cairn.encode", "auto"), Map.of("CAIRN_STORE_BANDWIDTH", "200MiB"));
+    assertEquals(CairnOptions.Encode.AUTO, operator.encode());
+    assertEquals(OptionalLong.of(200 << 20), operator.storeBandwidthBytes());
+    assertEquals(
+        OptionalLong.empty(),
+        program.resolved(Map.of("cairn.store.bandwidth", "off"), NOTHING).storeBandwidthBytes());
+  }
+
+  @Test
   void shouldTellWhetherRanksRunFreeAndForHowLongTheirCallsAreHeld() {
     assertEquals(CairnOptions.SafePoints.ALIGNED, CairnOptions.defaults().safePoints());
     CairnOptions program =
@@ -136,6 +153,9 @@ class CairnOptionsTest {
   @ParameterizedTest
   @CsvSource({
     "cairn.enabled, yes, true or false",
+    "cairn.encode, tiny, fast or small or auto",
+    "cairn.store.bandwidth, 0B, 'a size such as 64MiB or 2GiB, or off'",
+    "cairn.store.bandwidth, auto, 'a size such as 64MiB or 2GiB, or off'",
     "cairn.keep, 0, 'a whole number from 1 to 1,000'",
     "cairn.keep, two, 'a whole number from 1 to 1,000'",
     "cairn.keep, 99999999999, 'a whole number from 1 to 1,000'",

@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.cairn.coordinate.Capture.PendingImage;
 import io.cairn.coordinate.Capture.Progress;
 import io.cairn.coordinate.SealedChannels;
+import io.cairn.image.EncodeMode;
 import io.cairn.image.EpochId;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FaultPoint;
@@ -30,6 +31,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -60,6 +62,8 @@ final class ImageCaptureTest {
   private final AtomicInteger released = new AtomicInteger();
   private volatile FaultHook hook = FaultHook.NONE;
   private long budgetBytes;
+  private long bandwidthBytes;
+  private final List<String> choices = new CopyOnWriteArrayList<>();
   private ImageCapture capture;
   private byte[] content;
 
@@ -120,10 +124,11 @@ final class ImageCaptureTest {
             pages,
             registry,
             new Target(),
-            new CaptureSettings(budgetBytes, BLOCK_BYTES),
+            new CaptureSettings(budgetBytes, BLOCK_BYTES, EncodeMode.AUTO, bandwidthBytes),
             files,
             point -> hook.reached(point),
             System::nanoTime);
+    capture.whenChosen(choices::add);
     capture.prepare();
   }
 
@@ -298,6 +303,39 @@ final class ImageCaptureTest {
     try (Stream<Path> left = Files.list(directory)) {
       assertEquals(List.of(), left.toList());
     }
+  }
+
+  @Test
+  void shouldDiscardAnEpochWhoseWriterWaitsForTheBandwidth() throws Exception {
+    budgetBytes = 1 << 20;
+    bandwidthBytes = 1;
+    begin();
+    PendingImage image = capture.capture(0, 1);
+    image.seal(channels());
+    // The next piece would be due in more than an hour.
+    await(() -> Files.exists(file(0)) && file(0).toFile().length() > 0);
+    assertEquals(4096, Files.size(file(0)));
+    assertEquals(Progress.RUNNING, image.progress());
+    image.discard();
+    await(() -> !Files.exists(file(0)));
+    assertFalse(Files.exists(file(0)));
+    await(() -> released.get() == 1);
+    assertEquals(1, released.get(), "channel state released once");
+  }
+
+  @Test
+  void shouldTellWhatItChoseForARegion() throws Exception {
+    budgetBytes = 1 << 20;
+    begin();
+    for (int epoch = 0; epoch < 2; epoch++) {
+      PendingImage image = capture.capture(epoch, 1);
+      image.seal(channels());
+      assertWritten(image, epoch);
+    }
+    assertEquals(1, choices.size(), choices.toString());
+    // Noise, so that no measurement matters.
+    assertTrue(
+        choices.get(0).startsWith("region \"u\": stored as it is, 0 of 40 blocks"), choices.get(0));
   }
 
   @Test

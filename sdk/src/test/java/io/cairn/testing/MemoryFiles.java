@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.Map;
 
 /** Files in memory, for tests that read thousands of variants of one. */
-public final class MemoryFiles implements FileOperations {
+public class MemoryFiles implements FileOperations {
   private final Map<Path, byte[]> files = new HashMap<>();
 
   public void put(Path file, byte[] bytes) {

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.image;
+
+import java.util.Arrays;
+
+/** The median of the last few measurements, which one bad moment doesn't change. */
+final class Recent {
+  private static final int REMEMBERED = 5;
+
+  private final double[] last = new double[REMEMBERED];
+  private final double[] sorted = new double[REMEMBERED];
+  private int count;
+  private double median;
+
+  void add(double value) {
+    last[count % REMEMBERED] = value;
+    count++;
+    int known = Math.min(count, REMEMBERED);
+    System.arraycopy(last, 0, sorted, 0, known);
+    Arrays.sort(sorted, 0, known);
+    // Of two the smaller one: what disturbs makes slower.
+    median = sorted[(known - 1) / 2];
+  }
+
+  boolean isEmpty() {
+    return count == 0;
+  }
+
+  double median() {
+    return median;
+  }
+}
