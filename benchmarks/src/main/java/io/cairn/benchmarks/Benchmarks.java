@@ -11,6 +11,7 @@ public final class Benchmarks {
       usage: ./cairn bench [WHAT] [options]
 
         jmh        each stage of a checkpoint by itself; the options are JMH's (-h lists them)
+        encode     how images are stored: as they are, with LZ4, or as is measured to be better
         messaging  what shim and idle agent add to a message between two ranks
         epoch      pause, time to durable and memory of whole epochs of two ranks
         (none)     all of them, as they are
@@ -35,6 +36,8 @@ public final class Benchmarks {
     if (arguments.isEmpty()) {
       heading("Stages of a checkpoint");
       JmhBenchmarks.run(List.of("-v", "silent", "-foe", "true"));
+      heading("Encoding");
+      EncodeBenchmark.run(List.of());
       heading("Messages");
       MessagingBenchmark.run(List.of());
       heading("Epochs");
@@ -45,6 +48,13 @@ public final class Benchmarks {
     boolean help = rest.contains("--help");
     switch (arguments.get(0)) {
       case "jmh" -> JmhBenchmarks.run(help ? List.of("-h") : rest);
+      case "encode" -> {
+        if (help) {
+          System.out.println(EncodeBenchmark.USAGE);
+        } else {
+          EncodeBenchmark.run(rest);
+        }
+      }
       case "messaging" -> {
         if (help) {
           System.out.println(MessagingBenchmark.USAGE);

@@ -7,8 +7,10 @@ import io.cairn.capture.Registry;
 import io.cairn.coordinate.Capture.PendingImage;
 import io.cairn.coordinate.Capture.Progress;
 import io.cairn.coordinate.SealedChannels;
+import io.cairn.image.EncodeMode;
 import io.cairn.image.EpochId;
 import io.cairn.image.FaultHook;
+import io.cairn.image.ImageHeader;
 import io.cairn.image.ImageTarget;
 import io.cairn.image.JobIdentity;
 import io.cairn.image.SystemFiles;
@@ -25,9 +27,18 @@ final class CaptureRig implements AutoCloseable {
   final Memory region;
   final Path directory;
   private final ImageCapture capture;
+  private volatile String lastChoice = "";
   private long epoch;
 
   CaptureRig(long lengthBytes, Content content) throws IOException {
+    this(lengthBytes, content, EncodeMode.AUTO, 0);
+  }
+
+  /**
+   * @param bandwidthBytes most that is written in a second; 0 for no limit
+   */
+  CaptureRig(long lengthBytes, Content content, EncodeMode encode, long bandwidthBytes)
+      throws IOException {
     Quiet.ensure();
     region = new Memory(lengthBytes);
     region.fill(content, 1);
@@ -40,11 +51,20 @@ final class CaptureRig implements AutoCloseable {
             region.pages,
             registry,
             target,
-            new CaptureSettings(lengthBytes),
+            new CaptureSettings(
+                lengthBytes, ImageHeader.DEFAULT_BLOCK_BYTES, encode, bandwidthBytes),
             new SystemFiles(),
             FaultHook.NONE,
             System::nanoTime);
+    capture.whenChosen(choice -> lastChoice = choice);
     capture.prepare();
+  }
+
+  /** What was said of how the region is stored since this was last asked; often nothing. */
+  String takeChoice() {
+    String taken = lastChoice;
+    lastChoice = "";
+    return taken;
   }
 
   /** What the application waits for. */
@@ -68,9 +88,11 @@ final class CaptureRig implements AutoCloseable {
     }
   }
 
-  /** Removes the last image. */
-  void remove() throws IOException {
+  /** Removes the last image, if there is one; returns its length. */
+  long remove() throws IOException {
+    long lengthBytes = Files.exists(file(epoch)) ? Files.size(file(epoch)) : 0;
     Files.deleteIfExists(file(epoch));
+    return lengthBytes;
   }
 
   private Path file(long number) {

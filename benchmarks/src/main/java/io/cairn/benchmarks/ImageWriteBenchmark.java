@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.benchmarks;
 
+import io.cairn.image.EncodeMode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.concurrent.TimeUnit;
@@ -35,11 +36,18 @@ public class ImageWriteBenchmark {
 
   @Param Content content;
 
+  @Param({"AUTO", "FAST", "SMALL"})
+  EncodeMode encode;
+
+  /** Megabytes (of 2^20 bytes) a second that the image may take; 0 for no limit. */
+  @Param("0")
+  int bandwidth;
+
   private CaptureRig rig;
 
   @Setup
   public void start() throws IOException {
-    rig = new CaptureRig((long) mebibytes << 20, content);
+    rig = new CaptureRig((long) mebibytes << 20, content, encode, (long) bandwidth << 20);
   }
 
   @TearDown(Level.Invocation)

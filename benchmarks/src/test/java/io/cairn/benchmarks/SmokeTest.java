@@ -59,6 +59,13 @@ class SmokeTest {
   }
 
   @Test
+  void shouldMeasureEncodingsInTurns() throws Exception {
+    Table table = EncodeBenchmark.measure(1, 1, Content.HALF, 100, false);
+    assertEquals(4, table.rowCount());
+    assertEquals(0, table.rowsWithoutRatio());
+  }
+
+  @Test
   void shouldMeasureEpochsUnderMpirun(@TempDir Path directory) throws Exception {
     Map<String, Double> with = EpochBenchmark.launch(true, directory, 4, 2, Content.RANDOM);
     Map<String, Double> without = EpochBenchmark.launch(false, directory, 4, 2, Content.RANDOM);
