@@ -8,6 +8,7 @@ import io.cairn.coordinate.Capture.PendingImage;
 import io.cairn.coordinate.Capture.Progress;
 import io.cairn.coordinate.Group;
 import io.cairn.coordinate.SealedChannels;
+import io.cairn.image.EncodeMode;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FileOperations;
 import io.cairn.image.SystemFiles;
@@ -30,6 +31,10 @@ import java.util.concurrent.ExecutorService;
 public final class SimulatedRank implements AutoCloseable {
   public static final int BLOCK_BYTES = 4096;
 
+  // With LZ4 wherever that saves: the same state gives the same bytes, however fast the machine is.
+  private static final CaptureSettings CAPTURE =
+      new CaptureSettings(16L * BLOCK_BYTES, BLOCK_BYTES, EncodeMode.SMALL, 0);
+
   public final TestPages pages = new TestPages();
   public final Registry registry = new Registry();
   public final Group group;
@@ -46,7 +51,7 @@ public final class SimulatedRank implements AutoCloseable {
 
   public SimulatedRank(StoreSettings settings, Group group, FileOperations files, FaultHook faults)
       throws Exception {
-    this(settings, group, files, faults, new CaptureSettings(16L * BLOCK_BYTES, BLOCK_BYTES));
+    this(settings, group, files, faults, CAPTURE);
   }
 
   public SimulatedRank(
