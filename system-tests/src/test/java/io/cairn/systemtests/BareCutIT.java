@@ -80,7 +80,7 @@ class BareCutIT {
         .property("cairn.every", 5)
         .property("cairn.drain.deadline", "1ms")
         .property("systemtests.halt", halt)
-        .arguments("bare=1")
+        .arguments("bare=1", "commits=1")
         .environment("CAIRN_TEST_CHANNELS", "1500");
   }
 

@@ -30,10 +30,12 @@ public final class NewTags {
 
   /**
    * Arguments: messages; bound (of channels: the ranks wait when there are more; 0 without Cairn),
-   * bare (cuts that must have been before the first safe point).
+   * bare (cuts that must have been before the first safe point), commits (that every twentieth
+   * batch waits for, while it is in flight).
    */
   public static void main(String[] args) {
-    Map<String, Long> numbers = Scene.numbers(args, "messages=300000", "bound=0", "bare=0");
+    Map<String, Long> numbers =
+        Scene.numbers(args, "messages=300000", "bound=0", "bare=0", "commits=0");
     Cairn.run(args, cairn -> run(cairn, numbers));
   }
 
@@ -41,6 +43,8 @@ public final class NewTags {
       throws MPIException, InterruptedException, IOException {
     int rank = MPI.COMM_WORLD.getRank();
     Scene.watch(cairn);
+    Scene.Told told = new Scene.Told();
+    cairn.addListener(told);
     long[] state = cairn.array("state", new long[2]); // batch, digest
     cairn.restore();
     long bound = numbers.get("bound");
@@ -70,6 +74,10 @@ public final class NewTags {
       }
       if (passed > BATCHES_BEFORE_SAFE_POINTS) {
         cairn.safePoint();
+        if (state[0] % 20 == 0) {
+          told.reset();
+          Scene.safePointsUntil(cairn, numbers.get("commits"), told::commits);
+        }
       }
     }
     if (rank == 1) {
