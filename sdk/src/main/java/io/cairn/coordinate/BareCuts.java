@@ -24,6 +24,12 @@ final class BareCuts {
   /** What an agent without processor time takes for work mustn't keep bare cuts off for long. */
   private static final long LONGEST_PAUSE_FOR_WORK_NANOS = TimeUnit.SECONDS.toNanos(1);
 
+  /**
+   * After this long without one, channels that were left by the last one are worth a try: those
+   * messages may have been received since.
+   */
+  private static final long STALE_NANOS = TimeUnit.SECONDS.toNanos(1);
+
   private final Ledger ledger;
   private final Clock clock;
   private final long limit;
@@ -35,6 +41,8 @@ final class BareCuts {
 
   /** Channels that were left after the base has moved last: those that aren't worth another try. */
   private long left;
+
+  private long movedNanos;
 
   private long pausedSinceNanos;
   private long pauseNanos;
@@ -59,15 +67,17 @@ final class BareCuts {
   /** Whether the ledger remembers so many channels that it should forget some. */
   boolean wished() {
     long channels = ledger.channels();
+    long sinceNanos = clock.nanoTime() - movedNanos;
     return channels > limit
         // Where many messages are always on their way, at least as many again must come.
-        && channels > 2 * left
+        && (channels > 2 * left || sinceNanos >= STALE_NANOS)
         && (pauseNanos == 0 || clock.nanoTime() - pausedSinceNanos >= pauseNanos);
   }
 
   /** An epoch has moved the base. */
   void baseMoved() {
     left = ledger.channels();
+    movedNanos = clock.nanoTime();
     abandonedInARow = 0;
   }
 

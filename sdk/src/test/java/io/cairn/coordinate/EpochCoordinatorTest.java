@@ -848,14 +848,34 @@ class EpochCoordinatorTest {
     ranks.get(0).channels = 5000;
     ranks.get(0).channelsLeft = 3000;
     bareCut(1);
+    long moved = now;
     ranks.get(0).channels = 6000;
-    ticks(3000);
+    while (now < moved + 900 * MILLI) {
+      tick();
+    }
     assertEquals(1, bareCuts(ranks.get(0)).size());
     ranks.get(0).channels = 6001;
     ranks.get(0).channelsLeft = 0;
     bareCut(2);
     ranks.get(0).channels = 1001;
     bareCut(3);
+  }
+
+  /** What was on its way then may have been received since. */
+  @Test
+  void shouldWishForABareCutAgainAfterASecondWithTooManyChannels() {
+    bareWorld(2);
+    ranks.get(0).channels = 5000;
+    ranks.get(0).channelsLeft = 3000;
+    bareCut(1);
+    long moved = now;
+    ranks.get(0).channels = 1000;
+    while (now < moved + 2000 * MILLI) {
+      tick();
+    }
+    assertEquals(1, bareCuts(ranks.get(0)).size(), "a bare cut without need");
+    ranks.get(0).channels = 1001;
+    bareCut(2);
   }
 
   @Test
