@@ -187,22 +187,14 @@ final class SimWorld implements AutoCloseable {
     long every = dice.chance(0.7) ? dice.between(1, 4) : 0;
     long interval = every == 0 || dice.chance(0.2) ? 500_000L * dice.between(1, 10) : 0;
     EpochSettings settings =
-        new EpochSettings(
-                interval,
-                every,
-                300_000,
-                30_000,
-                100_000,
-                1_000_000,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                false,
-                0,
-                EpochSettings.CHANNELS_BEFORE_BARE_CUT)
+        EpochSettings.onRequest()
+            .withInterval(Duration.ofNanos(interval))
+            .withEverySafePoints(every)
+            .withPaces(
+                Duration.ofNanos(300_000),
+                Duration.ofNanos(30_000),
+                Duration.ofNanos(100_000),
+                Duration.ofMillis(1))
             .withTimeouts(LIMIT, LIMIT, LIMIT, LIMIT, LIMIT)
             .withDrainDelay(Duration.ofNanos(drainDelays[dice.below(drainDelays.length)]));
     if (dice.chance(0.7)) {
