@@ -35,23 +35,18 @@ public final class ChannelState {
    * @throws CorruptImageException if it isn't one; what the visitor got is not to be used
    */
   public static void read(ImageReader image, Visitor visitor) throws IOException {
-    for (Section section : image.sections()) {
-      if (section.kind() == SectionKind.CHANNELS) {
-        new Reader(image, section, visitor).readAll();
-      }
-    }
+    FieldReader.readAll(
+        image, SectionKind.CHANNELS, (file, section) -> new Reader(file, section, visitor));
   }
 
   private static final class Reader extends FieldReader {
     private final Visitor visitor;
-    private final int worldSize;
     private boolean begun;
     private long messages;
 
     Reader(ImageReader image, Section section, Visitor visitor) {
       super(image, section);
       this.visitor = visitor;
-      worldSize = image.header().job().worldSize();
     }
 
     @Override
@@ -66,17 +61,14 @@ public final class ChannelState {
     long decode(ByteBuffer field) throws IOException {
       if (!begun) {
         begun = true;
-        messages = field.getLong();
-        long most = left() / MESSAGE_BYTES;
-        require(messages >= 0 && messages <= most, "number of messages", messages, "0 to " + most);
+        messages = count(field.getLong(), MESSAGE_BYTES, "number of messages");
         return 0;
       }
       messages--;
       long communicator = field.getLong();
-      int source = field.getInt();
+      int source = rank(field.getInt(), "source");
       int tag = field.getInt();
       long lengthBytes = field.getLong();
-      require(source >= 0 && source < worldSize, "source", source, "a rank below " + worldSize);
       require(
           lengthBytes >= 0 && lengthBytes <= left(),
           "length of a message",

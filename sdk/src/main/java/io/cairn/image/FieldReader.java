@@ -4,6 +4,7 @@ package io.cairn.image;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.function.BiFunction;
 
 /**
  * Reads a section that is a list of fields, block by block: however long it is, memory is needed
@@ -28,6 +29,21 @@ abstract class FieldReader implements BlockSink {
             (int) Math.min(section.lengthBytes(), image.header().blockBytes()));
   }
 
+  /**
+   * Reads all sections of a kind, each with a reader of its own.
+   *
+   * @throws CorruptImageException if one isn't what it should be
+   */
+  static void readAll(
+      ImageReader image, SectionKind kind, BiFunction<ImageReader, Section, FieldReader> reader)
+      throws IOException {
+    for (Section section : image.sections()) {
+      if (section.kind() == kind) {
+        reader.apply(image, section).readAll();
+      }
+    }
+  }
+
   /** Length of the field that comes next; 0 if none does. */
   abstract int nextBytes() throws IOException;
 
@@ -35,7 +51,7 @@ abstract class FieldReader implements BlockSink {
   abstract long decode(ByteBuffer field) throws IOException;
 
   /** Reads the whole section; the fields must fill it. */
-  final void readAll() throws IOException {
+  private void readAll() throws IOException {
     if (section.lengthBytes() == 0) {
       return;
     }
@@ -51,6 +67,20 @@ abstract class FieldReader implements BlockSink {
   /** Bytes of the section behind the field that is being decoded. */
   final long left() {
     return section.lengthBytes() - at;
+  }
+
+  /** A number of things of so many bytes at least, each of which is behind it. */
+  final long count(long found, int eachBytes, String what) throws CorruptImageException {
+    long most = left() / eachBytes;
+    require(found >= 0 && found <= most, what, found, "0 to " + most);
+    return found;
+  }
+
+  /** A rank of the world. */
+  final int rank(int found, String what) throws CorruptImageException {
+    int worldSize = image.header().job().worldSize();
+    require(found >= 0 && found < worldSize, what, found, "a rank below " + worldSize);
+    return found;
   }
 
   final void require(boolean sound, String what, Object found, Object expected)

@@ -46,16 +46,12 @@ public final class LedgerCounts {
    * @throws CorruptImageException if they aren't counts; what the visitor got is not to be used
    */
   public static void read(ImageReader image, Visitor visitor) throws IOException {
-    for (Section section : image.sections()) {
-      if (section.kind() == SectionKind.COUNTS) {
-        new Reader(image, section, visitor).readAll();
-      }
-    }
+    FieldReader.readAll(
+        image, SectionKind.COUNTS, (file, section) -> new Reader(file, section, visitor));
   }
 
   private static final class Reader extends FieldReader {
     private final Visitor visitor;
-    private final int worldSize;
     private boolean begun;
     private long outgoing;
     private long incoming;
@@ -64,7 +60,6 @@ public final class LedgerCounts {
     Reader(ImageReader image, Section section, Visitor visitor) {
       super(image, section);
       this.visitor = visitor;
-      worldSize = image.header().job().worldSize();
     }
 
     @Override
@@ -105,17 +100,6 @@ public final class LedgerCounts {
         visitor.collectives(field.getLong(), field.getInt(), field.getInt(), field.getLong());
       }
       return 0;
-    }
-
-    private long count(long found, int eachBytes, String what) throws IOException {
-      long most = left() / eachBytes;
-      require(found >= 0 && found <= most, what, found, "0 to " + most);
-      return found;
-    }
-
-    private int rank(int found, String what) throws IOException {
-      require(found >= 0 && found < worldSize, what, found, "a rank below " + worldSize);
-      return found;
     }
   }
 }
