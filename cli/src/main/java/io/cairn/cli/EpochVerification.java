@@ -3,13 +3,11 @@ package io.cairn.cli;
 
 import io.cairn.cli.EpochLook.Copy;
 import io.cairn.cli.EpochLook.State;
-import io.cairn.image.CorruptImageException;
 import io.cairn.image.EpochId;
 import io.cairn.image.EpochRecord;
 import io.cairn.image.FileOperations;
 import io.cairn.image.ImageReader;
 import io.cairn.image.JobIdentity;
-import io.cairn.image.Section;
 import io.cairn.restore.EpochCheck;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -186,30 +184,21 @@ final class EpochVerification {
 
   private void examine(Path file, ImageReader image) throws IOException {
     int[] damaged = new int[1];
-    // The rest was read when it was opened.
-    progress.advance(image.lengthBytes() - image.storedBytes());
-    image.examine(
-        new ImageReader.Examiner() {
-          @Override
-          public void read(long storedBytes) {
-            progress.advance(storedBytes);
-          }
-
-          @Override
-          public void damaged(Section section, CorruptImageException damage) {
-            if (++damaged[0] <= MOST_FINDINGS_OF_AN_IMAGE) {
-              String message = damage.getMessage() + ", in " + Sections.describe(section);
-              Finding plain = Finding.of(file, damage);
-              findings.add(
-                  new Finding(
-                      plain.kind(),
-                      file,
-                      plain.offset(),
-                      plain.what(),
-                      plain.found(),
-                      plain.expected(),
-                      message));
-            }
+    progress.examine(
+        image,
+        (section, damage) -> {
+          if (++damaged[0] <= MOST_FINDINGS_OF_AN_IMAGE) {
+            String message = damage.getMessage() + ", in " + Sections.describe(section);
+            Finding plain = Finding.of(file, damage);
+            findings.add(
+                new Finding(
+                    plain.kind(),
+                    file,
+                    plain.offset(),
+                    plain.what(),
+                    plain.found(),
+                    plain.expected(),
+                    message));
           }
         });
     if (damaged[0] > MOST_FINDINGS_OF_AN_IMAGE) {

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.cli;
 
+import io.cairn.image.CorruptImageException;
+import io.cairn.image.ImageReader;
+import io.cairn.image.Section;
+import java.io.IOException;
 import java.io.PrintStream;
+import java.util.function.BiConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarConsumer;
@@ -47,6 +52,29 @@ final class Progress implements AutoCloseable {
     if (bar != null) {
       bar.stepBy(bytes);
     }
+  }
+
+  /**
+   * Reads all of an image's blocks, and tells of each that is damaged.
+   *
+   * @param image just opened
+   */
+  void examine(ImageReader image, BiConsumer<Section, CorruptImageException> damage)
+      throws IOException {
+    // The rest was read when it was opened.
+    advance(image.lengthBytes() - image.storedBytes());
+    image.examine(
+        new ImageReader.Examiner() {
+          @Override
+          public void read(long storedBytes) {
+            advance(storedBytes);
+          }
+
+          @Override
+          public void damaged(Section section, CorruptImageException found) {
+            damage.accept(section, found);
+          }
+        });
   }
 
   /** Takes the bar away. */

@@ -9,7 +9,6 @@ import io.cairn.image.EpochRecord;
 import io.cairn.image.FileOperations;
 import io.cairn.image.ImageReader;
 import io.cairn.image.JobIdentity;
-import io.cairn.image.Section;
 import io.cairn.restore.Candidates;
 import io.cairn.restore.EpochCheck;
 import io.cairn.store.Standing;
@@ -165,19 +164,11 @@ final class Recovery {
       return;
     }
     List<CorruptImageException> first = new ArrayList<>();
-    progress.advance(image.lengthBytes() - image.storedBytes());
-    image.examine(
-        new ImageReader.Examiner() {
-          @Override
-          public void read(long storedBytes) {
-            progress.advance(storedBytes);
-          }
-
-          @Override
-          public void damaged(Section section, CorruptImageException damage) {
-            if (first.isEmpty()) {
-              first.add(damage);
-            }
+    progress.examine(
+        image,
+        (section, damage) -> {
+          if (first.isEmpty()) {
+            first.add(damage);
           }
         });
     if (!first.isEmpty()) {
