@@ -25,7 +25,8 @@ public final class Encoding {
   /**
    * @param limit what the writer is held to
    * @param nanoClock a clock in nanoseconds, such as {@code System::nanoTime}
-   * @param coreClock how long this thread has had a core, such as {@link #ownCoreClock}
+   * @param coreClock how long this thread has had a core, such as {@link #ownCoreClock}; asked only
+   *     where there is a choice
    * @param report told what was chosen for a section, and why, whenever that changes
    */
   public Encoding(
@@ -36,7 +37,7 @@ public final class Encoding {
       Consumer<String> report) {
     this.mode = mode;
     this.nanoClock = nanoClock;
-    this.coreClock = coreClock;
+    this.coreClock = mode == EncodeMode.AUTO ? coreClock : nanoClock;
     this.report = report;
     rate = new StoreRate(limit.nanosPerByte());
   }
@@ -48,10 +49,24 @@ public final class Encoding {
 
   /** The calling thread's time on a core; where the JVM can't tell, all time. */
   public static LongSupplier ownCoreClock() {
-    ThreadMXBean threads = ManagementFactory.getThreadMXBean();
-    return threads.isCurrentThreadCpuTimeSupported() && threads.isThreadCpuTimeEnabled()
-        ? threads::getCurrentThreadCpuTime
-        : System::nanoTime;
+    return new OwnCoreClock();
+  }
+
+  /** Found when it is first asked: the JVM's first look takes many milliseconds. */
+  private static final class OwnCoreClock implements LongSupplier {
+    private LongSupplier found;
+
+    @Override
+    public long getAsLong() {
+      if (found == null) {
+        ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+        found =
+            threads.isCurrentThreadCpuTimeSupported() && threads.isThreadCpuTimeEnabled()
+                ? threads::getCurrentThreadCpuTime
+                : System::nanoTime;
+      }
+      return found.getAsLong();
+    }
   }
 
   /** An image begins. */

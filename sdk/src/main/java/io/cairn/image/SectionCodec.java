@@ -136,16 +136,20 @@ final class SectionCodec {
     String text =
         String.format(
             Locale.ROOT,
-            "%s: %s, %d of %d blocks smaller by LZ4, which takes %.2f GB/s and saves %.0f%%; the"
-                + " store takes %.2f GB/s, the writer has %.0f%% of a core",
+            "%s: %s, %d of %d blocks smaller by LZ4, which takes %.2f GB/s and saves %.0f%%",
             name,
             lz4 ? "LZ4" : "stored as it is",
             shrunk,
             blocks,
             1 / Math.max(nanosPerByte * slowdown, 1e-3),
-            100 * savedShare,
-            1 / Math.max(storeNanosPerByte, 1e-3),
-            100 / slowdown);
-    return mode == EncodeMode.SMALL ? text + " (cairn.encode=small)" : text;
+            100 * savedShare);
+    return text
+        + (mode == EncodeMode.SMALL
+            ? " (cairn.encode=small)"
+            : String.format(
+                Locale.ROOT,
+                "; the store takes %.2f GB/s, the writer has %.0f%% of a core",
+                1 / Math.max(storeNanosPerByte, 1e-3),
+                100 / slowdown));
   }
 }
