@@ -281,8 +281,8 @@ void finish(Tracked* tracked, MPI_Status& status, int result);
 // with the ledger's lock held, for what else there is to do.
 std::unique_lock<Lock> handOver(Receive* receive, CommInfo* comm, const void* buffer, MPI_Datatype type,
                                 const MPI_Status& status, int result, bool cancelled = false);
-// The same for the usual case: MPI has received it well, and nothing of it is to be recorded. Lock held. False if it isn't that
-// case, as far as the ledger knows: nothing is done then.
+// The same for the usual case: MPI has received it well, and nothing of it is to be recorded. Lock held. False if it
+// isn't that case, as far as the ledger knows: nothing is done then.
 CAIRN_INLINE bool handOverSimply(Ledger& ledger, Receive* receive, const CommInfo* comm, const MPI_Status& status) {
   int source = receive->source == kAny ? comm->world[static_cast<size_t>(status.MPI_SOURCE)] : receive->source;
   int tag = receive->tag == kAny ? status.MPI_TAG : receive->tag;
