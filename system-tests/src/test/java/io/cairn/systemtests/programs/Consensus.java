@@ -43,15 +43,9 @@ public final class Consensus {
 
   private static void run(Cairn cairn, Map<String, Long> numbers)
       throws MPIException, InterruptedException {
-    int rank = MPI.COMM_WORLD.getRank();
-    int size = MPI.COMM_WORLD.getSize();
-    int from = (rank + size - 1) % size;
-    int to = (rank + 1) % size;
-    Scene.watch(cairn);
-    long[] state = cairn.array("state", new long[2]); // steps, sum over what each round has seen
-    Trace trace = new Trace(cairn.array("trace", new long[1]));
-    cairn.restore();
-    Scene.Pace pace = new Scene.Pace(cairn, numbers);
+    Stage stage = Stage.set(cairn, numbers, 2);
+    long[] state = stage.state(); // steps, sum over what each round has seen
+    Trace trace = stage.trace();
     Request over = null; // null after a restore: it counts as sent
     while (state[0] < numbers.get("rounds") * ROUND) {
       long round = state[0] / ROUND;
@@ -63,10 +57,12 @@ public final class Consensus {
         }
         case 1 -> {
           if (round > 0) {
-            trace.see(in, MPI.COMM_WORLD.recv(in, 2, MPI.LONG, from, PLAIN));
+            trace.see(in, MPI.COMM_WORLD.recv(in, 2, MPI.LONG, stage.from(), PLAIN));
           }
-          over = MPI.COMM_WORLD.isSend(Trace.filled(1, round, rank), 1, MPI.LONG, to, OVER);
-          MPI.COMM_WORLD.send(Trace.filled(2, round, rank), 2, MPI.LONG, to, PLAIN);
+          over =
+              MPI.COMM_WORLD.isSend(
+                  Trace.filled(1, round, stage.rank()), 1, MPI.LONG, stage.to(), OVER);
+          MPI.COMM_WORLD.send(Trace.filled(2, round, stage.rank()), 2, MPI.LONG, stage.to(), PLAIN);
         }
         case 2 -> {
           // Nobody receives it before this rank has told so.
@@ -78,9 +74,9 @@ public final class Consensus {
               Thread.sleep(1);
             }
           }
-          MPI.COMM_WORLD.send(in, 0, MPI.LONG, to, TOKEN);
-          trace.see(in, MPI.COMM_WORLD.recv(in, 0, MPI.LONG, from, TOKEN));
-          trace.see(in, MPI.COMM_WORLD.recv(in, 2, MPI.LONG, from, OVER));
+          MPI.COMM_WORLD.send(in, 0, MPI.LONG, stage.to(), TOKEN);
+          trace.see(in, MPI.COMM_WORLD.recv(in, 0, MPI.LONG, stage.from(), TOKEN));
+          trace.see(in, MPI.COMM_WORLD.recv(in, 2, MPI.LONG, stage.from(), OVER));
           if (over != null) {
             over.waitFor();
             over = null;
@@ -89,11 +85,11 @@ public final class Consensus {
         default -> {}
       }
       state[0]++;
-      pace.safePoint(state[0]);
+      stage.pace().safePoint(state[0]);
     }
     LongBuffer in = Trace.empty(2);
-    trace.see(in, MPI.COMM_WORLD.recv(in, 2, MPI.LONG, from, PLAIN));
-    pace.result(Scene.mix(trace.digest(), state[1]));
+    trace.see(in, MPI.COMM_WORLD.recv(in, 2, MPI.LONG, stage.from(), PLAIN));
+    stage.pace().result(Scene.mix(trace.digest(), state[1]));
   }
 
   /** Returns what this round has brought, in no order. */

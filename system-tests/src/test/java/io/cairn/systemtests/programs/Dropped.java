@@ -34,14 +34,8 @@ public final class Dropped {
 
   private static void run(Cairn cairn, Map<String, Long> numbers)
       throws MPIException, InterruptedException {
-    int rank = MPI.COMM_WORLD.getRank();
-    int size = MPI.COMM_WORLD.getSize();
-    int from = (rank + size - 1) % size;
-    int to = (rank + 1) % size;
-    Scene.watch(cairn);
-    long[] state = cairn.array("state", new long[2]); // step, digest
-    Scene.Pace pace = new Scene.Pace(cairn, numbers);
-    cairn.restore();
+    Stage stage = Stage.set(cairn, numbers, 2);
+    long[] state = stage.state(); // step, digest
     LongBuffer in = longs();
     LongBuffer out = longs();
     LongBuffer unused = longs();
@@ -52,39 +46,39 @@ public final class Dropped {
       int within = (int) (state[0] % ROUND);
       if (within == 0) {
         // One that would take this round's message, if it weren't cancelled before that was sent.
-        cancelled = MPI.COMM_WORLD.iRecv(unused, 1, MPI.LONG, from, MPI.ANY_TAG);
+        cancelled = MPI.COMM_WORLD.iRecv(unused, 1, MPI.LONG, stage.from(), MPI.ANY_TAG);
         cancelled.cancel();
-        Request atOnce = MPI.COMM_WORLD.iRecv(longs(), 1, MPI.LONG, from, NEVER);
+        Request atOnce = MPI.COMM_WORLD.iRecv(longs(), 1, MPI.LONG, stage.from(), NEVER);
         atOnce.cancel();
         requireCancelled(atOnce.waitStatus());
-        MPI.COMM_WORLD.iRecv(in, 1, MPI.LONG, from, FREED).free();
+        MPI.COMM_WORLD.iRecv(in, 1, MPI.LONG, stage.from(), FREED).free();
         MPI.COMM_WORLD.barrier();
         // What comes after the message of the freed receive tells that it is there.
-        message[0] = Scene.mix(state[0], rank);
-        MPI.COMM_WORLD.send(message, 1, MPI.LONG, to, FREED);
-        MPI.COMM_WORLD.send(message, 1, MPI.LONG, to, AFTER_FREED);
-        MPI.COMM_WORLD.recv(message, 1, MPI.LONG, from, AFTER_FREED);
+        message[0] = Scene.mix(state[0], stage.rank());
+        MPI.COMM_WORLD.send(message, 1, MPI.LONG, stage.to(), FREED);
+        MPI.COMM_WORLD.send(message, 1, MPI.LONG, stage.to(), AFTER_FREED);
+        MPI.COMM_WORLD.recv(message, 1, MPI.LONG, stage.from(), AFTER_FREED);
         require(in.get(0) == message[0], "the freed receive got " + in.get(0));
         state[1] = Scene.mix(state[1], in.get(0));
-        synchronous.put(0, Scene.mix(state[0], -rank));
-        MPI.COMM_WORLD.isSend(synchronous, 1, MPI.LONG, to, SYNCHRONOUS).free();
-        out.put(0, Scene.mix(state[0], rank * 3L));
-        MPI.COMM_WORLD.send(out, 1, MPI.LONG, to, TAG);
+        synchronous.put(0, Scene.mix(state[0], -stage.rank()));
+        MPI.COMM_WORLD.isSend(synchronous, 1, MPI.LONG, stage.to(), SYNCHRONOUS).free();
+        out.put(0, Scene.mix(state[0], stage.rank() * 3L));
+        MPI.COMM_WORLD.send(out, 1, MPI.LONG, stage.to(), TAG);
       }
       if (within == 1) {
-        state[1] = Scene.mix(state[1], receive(from, SYNCHRONOUS));
+        state[1] = Scene.mix(state[1], receive(stage.from(), SYNCHRONOUS));
       }
       if (within == ROUND - 1) {
-        state[1] = Scene.mix(state[1], receive(from, TAG));
+        state[1] = Scene.mix(state[1], receive(stage.from(), TAG));
         if (cancelled != null) { // else restored: MPI forgot it
           requireCancelled(cancelled.waitStatus());
           cancelled = null;
         }
       }
       state[0]++;
-      pace.safePoint(state[0]);
+      stage.pace().safePoint(state[0]);
     }
-    pace.result(state[1]);
+    stage.pace().result(state[1]);
   }
 
   private static long receive(int from, int tag) throws MPIException {

@@ -32,15 +32,9 @@ public final class Posted {
 
   private static void run(Cairn cairn, Map<String, Long> numbers)
       throws MPIException, InterruptedException {
-    int rank = MPI.COMM_WORLD.getRank();
-    int size = MPI.COMM_WORLD.getSize();
-    int from = (rank + size - 1) % size;
-    int to = (rank + 1) % size;
-    Scene.watch(cairn);
     LongBuffer memory = cairn.region("memory", (long) RECEIVES * Long.BYTES).asLongBuffer();
-    long[] state = cairn.array("state", new long[2]); // step, digest
-    Scene.Pace pace = new Scene.Pace(cairn, numbers);
-    cairn.restore();
+    Stage stage = Stage.set(cairn, numbers, 2);
+    long[] state = stage.state(); // step, digest
     Request[] requests = new Request[RECEIVES];
     boolean posted = false;
     long[] message = new long[1];
@@ -49,21 +43,21 @@ public final class Posted {
       if (!posted) {
         // At the beginning of a round, and after a restore.
         for (int i = 0; i < RECEIVES; i++) {
-          requests[i] = MPI.COMM_WORLD.iRecv(memory.slice(i, 1), 1, MPI.LONG, from, i);
+          requests[i] = MPI.COMM_WORLD.iRecv(memory.slice(i, 1), 1, MPI.LONG, stage.from(), i);
         }
         posted = true;
       }
       // The messages of a round leave in its first, second, ... quarter.
       if (within % (ROUND / RECEIVES) == 0) {
         int tag = (int) within / (ROUND / RECEIVES);
-        message[0] = Scene.mix(state[0], rank);
-        MPI.COMM_WORLD.send(message, 1, MPI.LONG, to, tag);
+        message[0] = Scene.mix(state[0], stage.rank());
+        MPI.COMM_WORLD.send(message, 1, MPI.LONG, stage.to(), tag);
         if (tag == 0) {
-          MPI.COMM_WORLD.send(message, 1, MPI.LONG, to, BLOCKING);
+          MPI.COMM_WORLD.send(message, 1, MPI.LONG, stage.to(), BLOCKING);
         }
       }
       if (within == ROUND - 1) {
-        MPI.COMM_WORLD.recv(message, 1, MPI.LONG, from, BLOCKING);
+        MPI.COMM_WORLD.recv(message, 1, MPI.LONG, stage.from(), BLOCKING);
         Status[] statuses = Request.waitAllStatus(requests);
         for (int i = 0; i < RECEIVES; i++) {
           state[1] = Scene.mix(state[1] + message[0], memory.get(i));
@@ -75,8 +69,8 @@ public final class Posted {
         posted = false;
       }
       state[0]++;
-      pace.safePoint(state[0]);
+      stage.pace().safePoint(state[0]);
     }
-    pace.result(state[1]);
+    stage.pace().result(state[1]);
   }
 }

@@ -30,38 +30,32 @@ public final class Probes {
 
   private static void run(Cairn cairn, Map<String, Long> numbers)
       throws MPIException, InterruptedException {
-    int rank = MPI.COMM_WORLD.getRank();
-    int size = MPI.COMM_WORLD.getSize();
-    int from = (rank + size - 1) % size;
-    int to = (rank + 1) % size;
-    Scene.watch(cairn);
-    long[] state = cairn.array("state", new long[1]); // steps
-    Trace trace = new Trace(cairn.array("trace", new long[1]));
-    cairn.restore();
-    Scene.Pace pace = new Scene.Pace(cairn, numbers);
+    Stage stage = Stage.set(cairn, numbers, 1);
+    long[] state = stage.state(); // steps
+    Trace trace = stage.trace();
     long last = numbers.get("steps");
     while (state[0] < last + BEHIND) {
       if (state[0] < last) {
         for (int tag = 0; tag < MESSAGES; tag++) {
           int length = length(state[0], tag);
-          LongBuffer message = Trace.filled(length, state[0] * MESSAGES + tag, rank);
-          MPI.COMM_WORLD.send(message, length, MPI.LONG, to, tag);
+          LongBuffer message = Trace.filled(length, state[0] * MESSAGES + tag, stage.rank());
+          MPI.COMM_WORLD.send(message, length, MPI.LONG, stage.to(), tag);
         }
       }
       if (state[0] >= BEHIND) {
         for (int tag = 0; tag < MESSAGES; tag++) {
           // Only one rank sends to this one, and its messages are taken in order.
-          int source = (state[0] + tag) % 2 == 0 ? from : MPI.ANY_SOURCE;
+          int source = (state[0] + tag) % 2 == 0 ? stage.from() : MPI.ANY_SOURCE;
           take(trace, (int) (state[0] + tag) % FORMS, source, tag % 2 == 0 ? tag : MPI.ANY_TAG);
         }
-        absent(trace, from);
+        absent(trace, stage.from());
       }
       state[0]++;
-      pace.safePoint(state[0]);
+      stage.pace().safePoint(state[0]);
     }
     // All have been taken.
     trace.see(MPI.COMM_WORLD.iProbe(MPI.ANY_SOURCE, MPI.ANY_TAG) == null ? 0 : 1);
-    pace.result(trace.digest());
+    stage.pace().result(trace.digest());
   }
 
   private static int length(long step, int tag) {

@@ -40,15 +40,9 @@ public final class Requests {
 
   private static void run(Cairn cairn, Map<String, Long> numbers)
       throws MPIException, InterruptedException {
-    int rank = MPI.COMM_WORLD.getRank();
-    int size = MPI.COMM_WORLD.getSize();
-    int from = (rank + size - 1) % size;
-    int to = (rank + 1) % size;
-    Scene.watch(cairn);
-    long[] state = cairn.array("state", new long[1]); // steps
-    Trace trace = new Trace(cairn.array("trace", new long[1]));
-    cairn.restore();
-    Scene.Pace pace = new Scene.Pace(cairn, numbers);
+    Stage stage = Stage.set(cairn, numbers, 1);
+    long[] state = stage.state(); // steps
+    Trace trace = stage.trace();
     // Of the last step; null after a restore, when sends count as sent and what was told as
     // received.
     Request[] sends = null;
@@ -67,7 +61,7 @@ public final class Requests {
       }
       if (held == null && state[0] > 0 && state[0] <= last) { // restored: it is posted again
         heldIn = Trace.empty(3 * LENGTH);
-        held = sparse(heldIn, from, HELD);
+        held = sparse(heldIn, stage.from(), HELD);
       }
       if (held != null) {
         trace.see(heldIn, held.waitStatus());
@@ -75,17 +69,17 @@ public final class Requests {
       }
       if (state[0] < last) {
         heldIn = Trace.empty(3 * LENGTH);
-        held = sparse(heldIn, from, HELD);
+        held = sparse(heldIn, stage.from(), HELD);
         sends = new Request[RECEIVES + 2];
         for (int tag = 0; tag < sends.length; tag++) {
-          LongBuffer message = Trace.filled(LENGTH, state[0] * sends.length + tag, rank);
-          sends[tag] = MPI.COMM_WORLD.iSend(message, LENGTH, MPI.LONG, to, tag);
+          LongBuffer message = Trace.filled(LENGTH, state[0] * sends.length + tag, stage.rank());
+          sends[tag] = MPI.COMM_WORLD.iSend(message, LENGTH, MPI.LONG, stage.to(), tag);
         }
       }
       if (state[0] >= BEHIND) {
-        receive(trace, (int) (state[0] % FORMS), from);
+        receive(trace, (int) (state[0] % FORMS), stage.from());
         LongBuffer in = Trace.empty(LENGTH);
-        told = MPI.COMM_WORLD.iRecv(in, LENGTH, MPI.LONG, from, TOLD);
+        told = MPI.COMM_WORLD.iRecv(in, LENGTH, MPI.LONG, stage.from(), TOLD);
         Status status;
         do {
           status = told.getStatus();
@@ -93,12 +87,12 @@ public final class Requests {
         trace.see(in, status);
       }
       state[0]++;
-      pace.safePoint(state[0]);
+      stage.pace().safePoint(state[0]);
     }
     if (told != null) {
       told.waitFor();
     }
-    pace.result(trace.digest());
+    stage.pace().result(trace.digest());
   }
 
   /** MPI keeps what the receive needs of its type. */

@@ -28,36 +28,30 @@ public final class Tags {
 
   private static void run(Cairn cairn, Map<String, Long> numbers)
       throws MPIException, InterruptedException {
-    int rank = MPI.COMM_WORLD.getRank();
-    int size = MPI.COMM_WORLD.getSize();
-    int from = (rank + size - 1) % size;
-    int to = (rank + 1) % size;
-    Scene.watch(cairn);
-    long[] state = cairn.array("state", new long[1]); // steps
-    Trace trace = new Trace(cairn.array("trace", new long[1]));
-    cairn.restore();
-    Scene.Pace pace = new Scene.Pace(cairn, numbers);
+    Stage stage = Stage.set(cairn, numbers, 1);
+    long[] state = stage.state(); // steps
+    Trace trace = stage.trace();
     long last = numbers.get("steps");
     while (state[0] < last + BEHIND) {
       if (state[0] < last) {
         for (int i = 0; i < SENT.length; i++) {
-          LongBuffer message = Trace.filled(1 + i, state[0] * SENT.length + i, rank);
-          MPI.COMM_WORLD.send(message, 1 + i, MPI.LONG, to, SENT[i]);
+          LongBuffer message = Trace.filled(1 + i, state[0] * SENT.length + i, stage.rank());
+          MPI.COMM_WORLD.send(message, 1 + i, MPI.LONG, stage.to(), SENT[i]);
         }
       }
       if (state[0] >= BEHIND) {
         // Only one rank sends to this one.
-        int source = state[0] % 2 == 0 ? from : MPI.ANY_SOURCE;
+        int source = state[0] % 2 == 0 ? stage.from() : MPI.ANY_SOURCE;
         take(trace, source, 3, state[0]);
-        take(trace, from, 1, state[0]);
+        take(trace, stage.from(), 1, state[0]);
         for (int i = 2; i < SENT.length; i++) {
           take(trace, source, MPI.ANY_TAG, state[0] + i);
         }
       }
       state[0]++;
-      pace.safePoint(state[0]);
+      stage.pace().safePoint(state[0]);
     }
-    pace.result(trace.digest());
+    stage.pace().result(trace.digest());
   }
 
   private static void take(Trace trace, int source, int tag, long form) throws MPIException {

@@ -42,10 +42,6 @@ public final class Types {
   private static void run(Cairn cairn, Map<String, Long> numbers)
       throws MPIException, InterruptedException {
     MPI.COMM_WORLD.setErrhandler(MPI.ERRORS_RETURN);
-    int rank = MPI.COMM_WORLD.getRank();
-    int size = MPI.COMM_WORLD.getSize();
-    int from = (rank + size - 1) % size;
-    int to = (rank + 1) % size;
     Datatype vector = Datatype.createVector(3, 1, 2, MPI.LONG);
     Datatype triple = Datatype.createContiguous(3, MPI.LONG);
     Datatype nested = Datatype.createVector(2, 1, 2, triple);
@@ -73,49 +69,47 @@ public final class Types {
     mixed.commit();
     Datatype quad = Datatype.createContiguous(4, MPI.LONG);
     quad.commit();
-    Scene.watch(cairn);
-    long[] state = cairn.array("state", new long[1]); // steps
-    Trace trace = new Trace(cairn.array("trace", new long[1]));
-    cairn.restore();
-    Scene.Pace pace = new Scene.Pace(cairn, numbers);
+    Stage stage = Stage.set(cairn, numbers, 1);
+    long[] state = stage.state(); // steps
+    Trace trace = stage.trace();
     long last = numbers.get("steps");
     while (state[0] < last + BEHIND) {
       int step = (int) state[0];
       if (step < last) {
         for (int tag = 0; tag < layouts.length; tag++) {
           Layout out = layouts[(step + tag) % layouts.length];
-          LongBuffer message = Trace.filled(4 * LONGS, step * 10L + tag, rank);
-          MPI.COMM_WORLD.send(message, out.count, out.type, to, tag);
+          LongBuffer message = Trace.filled(4 * LONGS, step * 10L + tag, stage.rank());
+          MPI.COMM_WORLD.send(message, out.count, out.type, stage.to(), tag);
         }
-        MPI.COMM_WORLD.send(mixed(step, rank), 1, mixed, to, MIXED);
+        MPI.COMM_WORLD.send(mixed(step, stage.rank()), 1, mixed, stage.to(), MIXED);
         // Longer than their receives, and none at all.
-        LongBuffer message = Trace.filled(LONGS, step, rank);
-        MPI.COMM_WORLD.send(message, step % 2 * LONGS, MPI.LONG, to, TOO_LONG);
+        LongBuffer message = Trace.filled(LONGS, step, stage.rank());
+        MPI.COMM_WORLD.send(message, step % 2 * LONGS, MPI.LONG, stage.to(), TOO_LONG);
       }
       if (step >= BEHIND) {
         for (int tag = 0; tag < layouts.length; tag++) {
           // A whole number of quads doesn't fit: one and a half.
           Layout in = tag == 0 ? new Layout(quad, 2) : layouts[(step * 5 + tag) % layouts.length];
           LongBuffer buffer = Trace.empty(4 * LONGS);
-          Status status = MPI.COMM_WORLD.recv(buffer, in.count, in.type, from, tag);
+          Status status = MPI.COMM_WORLD.recv(buffer, in.count, in.type, stage.from(), tag);
           trace.see(buffer, status);
           trace.see(status, in.type);
         }
         ByteBuffer buffer = bytes();
-        Status status = MPI.COMM_WORLD.recv(buffer, 1, mixed, from, MIXED);
+        Status status = MPI.COMM_WORLD.recv(buffer, 1, mixed, stage.from(), MIXED);
         trace.see(buffer.asLongBuffer());
         trace.see(status, mixed);
       }
       // Many at once: an epoch in which a late message is truncated is abandoned.
       if (step % TRUNCATE == TRUNCATE - 1) {
         for (int i = 0; i < TRUNCATE; i++) {
-          truncated(trace, from, i % 5, layouts[1].type);
+          truncated(trace, stage.from(), i % 5, layouts[1].type);
         }
       }
       state[0]++;
-      pace.safePoint(state[0]);
+      stage.pace().safePoint(state[0]);
     }
-    pace.result(trace.digest());
+    stage.pace().result(trace.digest());
   }
 
   private static ByteBuffer bytes() {

@@ -38,15 +38,10 @@ public final class Wildcards {
 
   private static void run(Cairn cairn, Map<String, Long> numbers)
       throws MPIException, InterruptedException {
-    int rank = MPI.COMM_WORLD.getRank();
-    int size = MPI.COMM_WORLD.getSize();
-    int to = (rank + 1) % size;
-    Scene.watch(cairn);
-    long[] state = cairn.array("state", new long[1]); // steps
-    Trace trace = new Trace(cairn.array("trace", new long[1]));
-    cairn.restore();
-    Scene.Pace pace = new Scene.Pace(cairn, numbers);
-    int expected = TAGS * EACH * (size - 1);
+    Stage stage = Stage.set(cairn, numbers, 1);
+    long[] state = stage.state(); // steps
+    Trace trace = stage.trace();
+    int expected = TAGS * EACH * (stage.size() - 1);
     Request[] pending = null;
     LongBuffer[] buffers = new LongBuffer[expected];
     Request longer = null;
@@ -73,10 +68,11 @@ public final class Wildcards {
         case 1 -> {
           sent =
               MPI.COMM_WORLD.iSend(
-                  Trace.filled(LENGTH, state[0], rank), LENGTH, MPI.LONG, to, LONG);
+                  Trace.filled(LENGTH, state[0], stage.rank()), LENGTH, MPI.LONG, stage.to(), LONG);
           sendAll(0, round);
           sendAll(2, round);
-          MPI.COMM_WORLD.send(Trace.filled(1, state[0], rank), 1, MPI.LONG, to, SHORT);
+          MPI.COMM_WORLD.send(
+              Trace.filled(1, state[0], stage.rank()), 1, MPI.LONG, stage.to(), SHORT);
         }
         case 2 -> {
           LongBuffer in = Trace.empty(2);
@@ -103,9 +99,9 @@ public final class Wildcards {
         default -> {}
       }
       state[0]++;
-      pace.safePoint(state[0]);
+      stage.pace().safePoint(state[0]);
     }
-    pace.result(trace.digest());
+    stage.pace().result(trace.digest());
   }
 
   /** Of each source and tag, in the order in which the receives were posted. */
