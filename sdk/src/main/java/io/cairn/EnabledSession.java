@@ -17,6 +17,7 @@ import io.cairn.coordinate.Origin;
 import io.cairn.coordinate.SafePointGate;
 import io.cairn.image.ChronicleQuiet;
 import io.cairn.image.EncodeMode;
+import io.cairn.image.EpochId;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FileOperations;
 import io.cairn.image.ImageHeader;
@@ -25,6 +26,7 @@ import io.cairn.natives.NativeFabric;
 import io.cairn.natives.NativeLedger;
 import io.cairn.natives.NativePages;
 import io.cairn.natives.Shim;
+import io.cairn.report.ProgressReporter;
 import io.cairn.restore.Choice;
 import io.cairn.restore.RestoreAgreement;
 import io.cairn.restore.RestoreMismatchException;
@@ -37,6 +39,7 @@ import io.cairn.store.Launch;
 import io.cairn.store.StoreSettings;
 import io.cairn.store.Together;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -54,6 +57,9 @@ final class EnabledSession extends Session {
   /** For the system tests: how many channels a rank remembers before it wishes for a bare cut. */
   private static final String CHANNELS_VARIABLE = "CAIRN_TEST_CHANNELS";
 
+  /** From {@code cairn run}: epochs to leave out, as {@code 2-7,3-1}. */
+  private static final String AVOID_VARIABLE = "CAIRN_INTERNAL_AVOID";
+
   private static final String START_AFRESH = "cairn.restore=fresh (or CAIRN_RESTORE=fresh)";
 
   private final CairnOptions options;
@@ -68,6 +74,8 @@ final class EnabledSession extends Session {
   private final Registry registry = new Registry();
   private final EpochListeners listeners;
   private final EpochLogger log;
+
+  private final ProgressReporter reporter; // null where nobody wants reports
 
   private SafePointGate gate; // what safePoint() goes through: null before restore(), after done()
   private SafePointGate opened; // the same, from restore() to the end
@@ -96,6 +104,12 @@ final class EnabledSession extends Session {
             files,
             Launch.current(),
             System::nanoTime);
+    reporter =
+        fabric.rank() == 0
+            ? ProgressReporter.wanted(
+                    System.getenv(), directory.directory(), directory.generation(), fabric.size())
+                .orElse(null)
+            : null;
     store =
         new DirectoryStore(
             directory, files, faults, DirectoryStore.backgroundThread(), System::nanoTime);
@@ -173,7 +187,8 @@ final class EnabledSession extends Session {
       Choice choice =
           options.restore() == CairnOptions.Restore.FRESH
               ? new Choice(Optional.empty(), List.of(), Set.of())
-              : new RestoreAgreement(directory, fabric, files).choose(START_AFRESH);
+              : new RestoreAgreement(directory, fabric, files)
+                  .choose(START_AFRESH, avoidedEpochs());
       log.fallenBack(choice.reasons());
       Origin origin = Origin.fresh(directory.generation());
       if (choice.epoch().isPresent()) {
@@ -205,11 +220,30 @@ final class EnabledSession extends Session {
       }
       store.ranksAgreed(choice.epoch(), choice.broken());
       capture.prepare();
+      if (reporter != null) {
+        reporter.running(choice.epoch(), origin.safePoint());
+      }
       startAgent(origin);
       return choice.epoch().isPresent();
     } catch (Exception e) {
       throw failed("restore failed", e);
     }
+  }
+
+  private static Set<EpochId> avoidedEpochs() {
+    String names = System.getenv().getOrDefault(AVOID_VARIABLE, "");
+    Set<EpochId> avoided = new HashSet<>();
+    for (String name : names.isEmpty() ? new String[0] : names.split(",", -1)) {
+      avoided.add(
+          EpochId.ofDirectoryName("epoch-" + name)
+              .orElseThrow(
+                  () ->
+                      new CairnException(
+                          "environment variable %s: '%s' is no epoch; expected a list such as 2-7,3-1"
+                              .formatted(AVOID_VARIABLE, name),
+                          null)));
+    }
+    return avoided;
   }
 
   private void startAgent(Origin origin) {
@@ -235,6 +269,9 @@ final class EnabledSession extends Session {
     EpochCoordinator coordinator =
         new EpochCoordinator(
             fabric, ledger, capture, store, listeners, log, System::nanoTime, settings, origin);
+    if (reporter != null) {
+      coordinator.watchedBy(reporter);
+    }
     opened = coordinator.gate();
     gate = opened;
     agent = new Agent(coordinator, log);
@@ -314,6 +351,9 @@ final class EnabledSession extends Session {
   @Override
   void done() {
     gate = null;
+    if (reporter != null) {
+      reporter.done();
+    }
     if (opened != null && isFree()) {
       // The others may be cut already and wait for this rank: they hear now that it won't be.
       opened.end();
@@ -332,6 +372,9 @@ final class EnabledSession extends Session {
       if (opened != null) {
         opened.close();
         agent.join();
+      }
+      if (reporter != null) {
+        reporter.closed();
       }
       capture.close();
       store.close();

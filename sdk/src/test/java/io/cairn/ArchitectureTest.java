@@ -24,6 +24,7 @@ import io.cairn.coordinate.Fabric;
 import io.cairn.coordinate.Group;
 import io.cairn.coordinate.Hold;
 import io.cairn.coordinate.Ledger;
+import io.cairn.coordinate.PulseWatch;
 import io.cairn.coordinate.SealedChannels;
 import io.cairn.coordinate.Store;
 import java.io.Externalizable;
@@ -45,6 +46,7 @@ class ArchitectureTest {
           Group.class,
           Hold.class,
           Ledger.class,
+          PulseWatch.class,
           SealedChannels.class,
           Store.class);
 
@@ -59,6 +61,7 @@ class ArchitectureTest {
               "io.cairn.coordinate",
               "io.cairn.image",
               "io.cairn.natives",
+              "io.cairn.report",
               "io.cairn.restore",
               "io.cairn.store");
 
@@ -85,6 +88,10 @@ class ArchitectureTest {
   @ArchTest
   static final ArchRule shouldLetNativesKnowOnlyWhatTheyImplement =
       onlyKnows("natives", ports().or(oneOf(Set.of(Pages.class))));
+
+  @ArchTest
+  static final ArchRule shouldLetReportsKnowPortsAndEpochsOnly =
+      onlyKnows("report", inPackage("image").or(ports()));
 
   /** So that images can be read, checked and shown where nothing else of Cairn can run. */
   @ArchTest

@@ -155,6 +155,7 @@ public final class EpochCoordinator {
   private long requestPolledNanos;
   private long lastStartNanos;
   private long pulses;
+  private PulseWatch watch = PulseWatch.NONE;
 
   /** The proposed or pending epoch as this rank knows it; null while idle. */
   private Pending pending;
@@ -225,6 +226,11 @@ public final class EpochCoordinator {
     return gate;
   }
 
+  /** Tells somebody of each pulse from now on. Before the agent starts. */
+  public void watchedBy(PulseWatch watch) {
+    this.watch = watch;
+  }
+
   /** How many pulses have completed. Agent's thread. */
   public long pulses() {
     return pulses;
@@ -251,6 +257,7 @@ public final class EpochCoordinator {
       pulses++;
       announceSynchronous();
       decide();
+      watch.pulsed(pulses, -max[Pulse.MINUS_INDEX], max[Pulse.INDEX]);
       work();
     }
     if (!pulseUnderWay && phase != Phase.CLOSED && pulseDue()) {
@@ -966,6 +973,7 @@ public final class EpochCoordinator {
     heldInARow = 0;
     heldReasons.clear();
     gate.complete();
+    watch.committed(p.epoch, p.safePoint);
     end(settled(p, true, ""));
   }
 

@@ -43,6 +43,15 @@ public final class RestoreAgreement {
    *     be used
    */
   public Choice choose(String startAfreshHint) throws Exception {
+    return choose(startAfreshHint, Set.of());
+  }
+
+  /**
+   * The same, but some epochs are not to be used, sound or not; they stay on disk.
+   *
+   * @param avoided the same on all ranks
+   */
+  public Choice choose(String startAfreshHint, Set<EpochId> avoided) throws Exception {
     List<String> reasons = new ArrayList<>();
     Set<EpochId> broken = new HashSet<>();
     List<String> inventories = Together.runText(group, this::inventory);
@@ -50,6 +59,11 @@ public final class RestoreAgreement {
     for (Map.Entry<EpochId, Standing> candidate :
         Candidates.of(inventories.stream().map(RestoreAgreement::parse).toList()).entrySet()) {
       EpochId epoch = candidate.getKey();
+      if (avoided.contains(epoch)) {
+        reasons.add(epoch + ": left out, as whoever started this launch wants it");
+        everCommitted |= candidate.getValue() == Standing.COMMITTED;
+        continue;
+      }
       List<String> failures = check(epoch);
       if (failures.isEmpty()) {
         return new Choice(Optional.of(epoch), reasons, broken);

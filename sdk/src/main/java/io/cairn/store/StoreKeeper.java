@@ -70,7 +70,8 @@ public final class StoreKeeper implements Closeable {
     }
     List<String> others = new ArrayList<>(files.list(directory));
     List<String> own =
-        List.of(StoreView.GENERATION, StoreView.JOB, StoreView.STORE, StoreView.LOCK);
+        List.of(
+            StoreView.GENERATION, StoreView.JOB, StoreView.STORE, StoreView.EVENTS, StoreView.LOCK);
     others.removeAll(own);
     others.removeIf(name -> name.startsWith("pending-"));
     if (!others.isEmpty()) {

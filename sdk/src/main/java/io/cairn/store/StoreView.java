@@ -28,6 +28,9 @@ public final class StoreView {
   static final String GENERATION = "generation";
   static final String LOCK = "lock";
 
+  /** What became of the job's launches, if {@code cairn run} started them. */
+  public static final String EVENTS = "events.jsonl";
+
   private final FileOperations files;
   private final Path directory;
 
