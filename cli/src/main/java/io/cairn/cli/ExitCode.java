@@ -15,5 +15,11 @@ final class ExitCode {
   /** It could not be done: no access, an I/O error, or a launch of the job is alive. */
   static final int FAILED = 3;
 
+  /** {@code run}: the job dies whatever is tried. */
+  static final int GAVE_UP = 4;
+
+  /** {@code run}: by a signal; as shells have it for an interrupt. */
+  static final int INTERRUPTED = 130;
+
   private ExitCode() {}
 }

@@ -20,13 +20,14 @@ import picocli.CommandLine.UnmatchedArgumentException;
 /** All verbs together. */
 @Command(
     name = "cairn",
-    description = "Looks after the checkpoints that jobs keep on disk. Needs no MPI.",
+    description =
+        "Looks after the checkpoints that jobs keep on disk, and launches jobs. Only run needs MPI.",
     synopsisSubcommandLabel = "VERB",
     versionProvider = Tool.Version.class,
     footer = {
       "",
       "Exit codes: 0 done, and all is well; 1 nothing found, or damage found; "
-          + "2 the command line makes no sense; 3 it could not be done."
+          + "2 the command line makes no sense; 3 it could not be done; 4 run gave up."
     })
 final class Tool implements Runnable {
   @Spec private CommandSpec spec;
@@ -63,7 +64,10 @@ final class Tool implements Runnable {
             .addSubcommand(new ShowCommand(surroundings))
             .addSubcommand(new VerifyCommand(surroundings))
             .addSubcommand(new RecoverableCommand(surroundings))
-            .addSubcommand(new PruneCommand(surroundings));
+            .addSubcommand(new PruneCommand(surroundings))
+            .addSubcommand(new RunCommand(surroundings));
+    // What follows the program is the program's.
+    line.getSubcommands().get("run").setStopAtPositional(true);
     line.getCommandSpec().mixinStandardHelpOptions(true);
     line.getSubcommands()
         .values()

@@ -15,6 +15,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * Reports from a thread of its own, a few times a second. The agent only leaves numbers here. A
@@ -44,6 +46,7 @@ public final class ProgressReporter implements PulseWatch {
   private final String greeting;
   private final String constant;
   private final long generation;
+  private final Thread thread = new Thread(this::run, "cairn-reports");
 
   // Each is right by itself; a line that mixes two pulses misleads nobody.
   private volatile Phase phase = Phase.STARTING;
@@ -57,6 +60,7 @@ public final class ProgressReporter implements PulseWatch {
   private ProgressReporter(
       List<InetSocketAddress> listeners, String token, Path directory, long generation, int ranks) {
     this.listeners = listeners;
+    thread.setDaemon(true);
     this.generation = generation;
     greeting = "cairn-reports 1 " + token + "\n";
     constant =
@@ -83,9 +87,7 @@ public final class ProgressReporter implements PulseWatch {
     }
     ProgressReporter reporter =
         new ProgressReporter(listeners, token, directory, generation, ranks);
-    Thread thread = new Thread(reporter::run, "cairn-reports");
-    thread.setDaemon(true);
-    thread.start();
+    reporter.thread.start();
     return Optional.of(reporter);
   }
 
@@ -135,6 +137,8 @@ public final class ProgressReporter implements PulseWatch {
   public void committed(long epoch, long safePoint) {
     epochSafePoint = safePoint;
     this.epoch = epoch;
+    // The launch may not live for long.
+    LockSupport.unpark(thread);
   }
 
   private String line() {
@@ -167,8 +171,7 @@ public final class ProgressReporter implements PulseWatch {
   }
 
   /** Returns when the listener is not there, or not any more. */
-  @SuppressWarnings("BusyWait") // as above
-  private void report(InetSocketAddress listener) throws InterruptedException {
+  private void report(InetSocketAddress listener) {
     try (Socket socket = new Socket()) {
       socket.connect(
           new InetSocketAddress(listener.getHostString(), listener.getPort()),
@@ -178,7 +181,7 @@ public final class ProgressReporter implements PulseWatch {
       out.write(greeting.getBytes(StandardCharsets.US_ASCII));
       while (true) {
         out.write(line().getBytes(StandardCharsets.US_ASCII));
-        Thread.sleep(PACE_MILLIS);
+        LockSupport.parkNanos(this, TimeUnit.MILLISECONDS.toNanos(PACE_MILLIS));
       }
     } catch (IOException | RuntimeException e) {
       // Not there (any more), or not allowed. The job has other things to do.

@@ -28,6 +28,8 @@ final class MpiJob {
     private final List<String> arguments = new ArrayList<>();
     private final Map<String, String> environment = new TreeMap<>();
     private final List<String> mpirunOptions = new ArrayList<>();
+    private final List<String> runOptions = new ArrayList<>();
+    private boolean isSupervised;
     private boolean isJava = true;
     private int timeoutSeconds = DEFAULT_TIMEOUT_SECONDS;
 
@@ -66,6 +68,13 @@ final class MpiJob {
       return this;
     }
 
+    /** Started and watched by the tool; options of {@code cairn run}. */
+    Builder supervised(String... options) {
+      isSupervised = true;
+      runOptions.addAll(List.of(options));
+      return this;
+    }
+
     Builder environment(String name, String value) {
       environment.put(name, value);
       return this;
@@ -88,7 +97,13 @@ final class MpiJob {
 
     private List<String> command() {
       List<String> command = new ArrayList<>(List.of("setsid"));
-      if (ranks > 0) {
+      if (isSupervised) {
+        Path tool = Path.of("..", "cli", "target", "cairn", "bin", "cairn").toAbsolutePath();
+        command.addAll(List.of("sh", tool.normalize().toString(), "run"));
+        command.addAll(List.of("-n", Integer.toString(ranks)));
+        command.addAll(runOptions);
+        command.add("--");
+      } else if (ranks > 0) {
         command.addAll(List.of("mpirun", "-n", Integer.toString(ranks)));
         command.addAll(mpirunOptions);
       }
@@ -213,6 +228,7 @@ final class MpiJob {
     environment.keySet().removeIf(name -> name.startsWith("CAIRN_"));
     environment.put(Processes.MARK, mark);
     workbench.mpiEnvironment(environment);
+    environment.put("JAVA_HOME", System.getProperty("java.home"));
     environment.putAll(builder.environment);
     try {
       mpirun = process.start();
@@ -332,6 +348,11 @@ final class MpiJob {
       }
     }
     return false;
+  }
+
+  /** SIGTERM for mpirun, or the tool that has started it. */
+  void terminate() {
+    mpirun.destroy();
   }
 
   /** SIGKILL for mpirun and all ranks, as a power cut would. False if nothing was alive. */
