@@ -95,7 +95,7 @@ public final class Supervisor {
   private boolean suspecting;
   private long suspectedAt;
   private String newestEpoch = "";
-  private long newestEpochAt;
+  private long newestEpochAt = -1;
 
   /** A launch. */
   private static final class Attempt {

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cairn.cli.run.Report.Phase;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
@@ -39,7 +40,9 @@ class ListenerTest {
   private Socket send(String text) throws IOException {
     String address = listener.address();
     Socket socket =
-        new Socket("127.0.0.1", Integer.parseInt(address.substring(address.lastIndexOf(':') + 1)));
+        new Socket(
+            InetAddress.getLoopbackAddress(),
+            Integer.parseInt(address.substring(address.lastIndexOf(':') + 1)));
     socket.getOutputStream().write(text.getBytes(StandardCharsets.UTF_8));
     return socket;
   }
