@@ -113,17 +113,27 @@ public final class ProgressReporter implements PulseWatch {
     restored =
         from.map(id -> " restored=" + id.generation() + "-" + id.epoch() + " from=" + safePoint)
             .orElse("");
-    phase = Phase.RUNNING;
+    enter(Phase.RUNNING);
   }
 
   /** The main loop is over. */
   public void done() {
-    phase = Phase.DONE;
+    enter(Phase.DONE);
   }
 
   /** There are no agents any more. */
   public void closed() {
-    phase = Phase.CLOSED;
+    enter(Phase.CLOSED);
+  }
+
+  private void enter(Phase next) {
+    phase = next;
+    reportNow();
+  }
+
+  /** The launch may not live for long. */
+  private void reportNow() {
+    LockSupport.unpark(thread);
   }
 
   @Override
@@ -137,8 +147,7 @@ public final class ProgressReporter implements PulseWatch {
   public void committed(long epoch, long safePoint) {
     epochSafePoint = safePoint;
     this.epoch = epoch;
-    // The launch may not live for long.
-    LockSupport.unpark(thread);
+    reportNow();
   }
 
   private String line() {

@@ -352,7 +352,8 @@ final class MpiJob {
 
   /** SIGTERM for mpirun, or the tool that has started it. */
   void terminate() {
-    mpirun.destroy();
+    // Process.destroy would close the pipes, and what is printed last be lost.
+    mpirun.toHandle().destroy();
   }
 
   /** SIGKILL for mpirun and all ranks, as a power cut would. False if nothing was alive. */

@@ -211,9 +211,10 @@ public final class Runner {
       } else if (action instanceof Action.Launch launch) {
         launch(launch);
       } else if (action instanceof Action.Terminate) {
-        process.destroy();
+        // Not Process.destroy: it closes the pipes, and what is printed last is lost.
+        process.toHandle().destroy();
       } else if (action instanceof Action.Kill) {
-        process.destroyForcibly();
+        process.toHandle().destroyForcibly();
       } else if (action instanceof Action.AskOlder ask) {
         older(ask);
       } else if (action instanceof Action.Tell tell) {
