@@ -37,6 +37,10 @@ has_mpi_java_library() {
   return 1
 }
 
+has_ip() {
+  PATH=$PATH:/usr/sbin:/sbin command -v ip >/dev/null
+}
+
 # With "tests" also what only the tests need.
 find_missing() {
   missing=()
@@ -55,6 +59,10 @@ find_missing() {
   fi
   if [[ ${1:-} == tests && ! -f /usr/include/gtest/gtest.h && -z ${GTest_ROOT:-} ]]; then
     lacks libgtest-dev "GoogleTest"
+  fi
+  if [[ ${1:-} == tests && $EUID -eq 0 ]] && ! has_ip; then
+    # Who isn't root can't use it; those tests are skipped then, and say so.
+    lacks iproute2 "the command 'ip', for tests on several nodes"
   fi
 }
 

@@ -29,6 +29,8 @@ final class MpiJob {
     private final Map<String, String> environment = new TreeMap<>();
     private final List<String> mpirunOptions = new ArrayList<>();
     private final List<String> runOptions = new ArrayList<>();
+    private Nodes nodes; // null for this machine alone
+    private Path hostfile;
     private boolean isSupervised;
     private boolean isJava = true;
     private int timeoutSeconds = DEFAULT_TIMEOUT_SECONDS;
@@ -75,6 +77,14 @@ final class MpiJob {
       return this;
     }
 
+    /** On these nodes instead of this machine, as the hostfile has them. */
+    Builder on(Nodes nodes, Path hostfile) {
+      this.nodes = nodes;
+      this.hostfile = hostfile;
+      nodes.mpiEnvironment(environment);
+      return this;
+    }
+
     Builder environment(String name, String value) {
       environment.put(name, value);
       return this;
@@ -101,10 +111,21 @@ final class MpiJob {
         Path tool = Path.of("..", "cli", "target", "cairn", "bin", "cairn").toAbsolutePath();
         command.addAll(List.of("sh", tool.normalize().toString(), "run"));
         command.addAll(List.of("-n", Integer.toString(ranks)));
+        if (nodes != null) {
+          command.addAll(List.of("--hostfile", hostfile.toString()));
+          command.addAll(List.of("--agent", nodes.agent().toString()));
+        }
         command.addAll(runOptions);
         command.add("--");
       } else if (ranks > 0) {
         command.addAll(List.of("mpirun", "-n", Integer.toString(ranks)));
+        if (nodes != null) {
+          command.addAll(List.of("--hostfile", hostfile.toString()));
+          command.addAll(List.of("--mca", "plm_rsh_agent", nodes.agent().toString()));
+          environment.keySet().stream()
+              .filter(name -> !name.startsWith("OMPI_"))
+              .forEach(name -> command.addAll(List.of("-x", name)));
+        }
         command.addAll(mpirunOptions);
       }
       if (isJava) {

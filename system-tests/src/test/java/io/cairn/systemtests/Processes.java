@@ -71,15 +71,26 @@ final class Processes {
               .map(v -> v.substring(v.indexOf('=') + 1))
               .findFirst()
               .orElse("-1");
-      List<String> command = strings(entry.resolve("cmdline"));
-      String shown =
-          command.stream().filter(word -> word.length() < 80).collect(Collectors.joining(" "));
-      return Optional.of(
-          new Marked(
-              Long.parseLong(entry.getFileName().toString()), Integer.parseInt(rank), shown));
+      long pid = Long.parseLong(entry.getFileName().toString());
+      return Optional.of(new Marked(pid, Integer.parseInt(rank), shown(entry)));
     } catch (IOException e) {
       // It has ended meanwhile, or belongs to somebody else.
       return Optional.empty();
+    }
+  }
+
+  private static String shown(Path entry) throws IOException {
+    return strings(entry.resolve("cmdline")).stream()
+        .filter(word -> word.length() < 80)
+        .collect(Collectors.joining(" "));
+  }
+
+  /** Of a process, shortened. */
+  static String commandLine(long pid) {
+    try {
+      return shown(PROC.resolve(Long.toString(pid)));
+    } catch (IOException e) {
+      return "(it has ended)";
     }
   }
 

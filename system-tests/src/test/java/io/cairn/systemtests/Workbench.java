@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.systemtests;
 
+import static org.junit.jupiter.api.Assumptions.abort;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.FileVisitResult;
@@ -11,6 +13,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -28,6 +31,7 @@ final class Workbench implements BeforeEachCallback, AfterEachCallback {
 
   private final List<MpiJob> jobs = new ArrayList<>();
   private final List<Path> mounts = new ArrayList<>();
+  private final List<Nodes> nodes = new ArrayList<>();
   private Path base;
   private Path shared;
   private int folders;
@@ -54,6 +58,9 @@ final class Workbench implements BeforeEachCallback, AfterEachCallback {
       }
       left.addAll(alive);
       job.killAll();
+    }
+    for (Nodes some : nodes) {
+      some.close();
     }
     for (Path mount : mounts) {
       Processes.output(List.of("umount", "--lazy", mount.toString()), 30);
@@ -137,6 +144,24 @@ final class Workbench implements BeforeEachCallback, AfterEachCallback {
     }
     mounts.add(mount);
     return mount;
+  }
+
+  /**
+   * Starts nodes for this test; without the rights or tools for it the test is skipped, and says
+   * so.
+   *
+   * @param slots of each
+   */
+  Nodes nodes(int count, int slots) throws IOException {
+    Optional<String> problem = Nodes.problem();
+    if (problem.isPresent()) {
+      System.out.println("skipped: " + problem.get());
+      abort(problem.get());
+    }
+    Nodes started =
+        new Nodes(count, slots, Files.createDirectory(base.resolve("n" + nodes.size())));
+    nodes.add(started);
+    return started;
   }
 
   String newMark() {
