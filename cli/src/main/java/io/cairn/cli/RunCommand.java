@@ -121,6 +121,16 @@ final class RunCommand implements Callable<Integer> {
   private long suspect;
 
   @Option(
+      names = "--dump",
+      paramLabel = "TIME",
+      defaultValue = "2s",
+      converter = Time.class,
+      description =
+          "For the ranks of a launch that hangs to print where their threads stand (SIGQUIT), before "
+              + "it is ended. Default: ${DEFAULT-VALUE}.")
+  private long dump;
+
+  @Option(
       names = "--backoff",
       paramLabel = "TIME",
       defaultValue = "1s",
@@ -245,6 +255,7 @@ final class RunCommand implements Callable<Integer> {
             stall,
             suspect,
             silence,
+            dump,
             grace,
             backoff,
             hostWait);

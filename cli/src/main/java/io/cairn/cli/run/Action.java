@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.cli.run;
 
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
@@ -8,11 +9,23 @@ import java.util.Set;
 public sealed interface Action {
 
   /**
-   * Look at all hosts; answered by {@link Event.Looked}.
+   * Look at hosts, all at once; answered by {@link Event.Looked}.
    *
-   * @param clear whether to end what is left of earlier launches there
+   * @param clearUpTo what is left there of launches up to this one is ended; none if 0
+   * @param trials hosts on which mpirun is to start something, too
    */
-  record Look(int look, boolean clear) implements Action {}
+  record Look(int look, List<Host> hosts, int clearUpTo, Set<Host> trials) implements Action {
+    public Look {
+      hosts = List.copyOf(hosts);
+      trials = Set.copyOf(trials);
+    }
+  }
+
+  /** Have the JVMs of the launch's ranks print where their threads stand. */
+  record Dump(int launch, Placement placement) implements Action {}
+
+  /** Whoever of the launch asks hears from now on that it is over. */
+  record Disown(int launch) implements Action {}
 
   /**
    * Start mpirun; answered by {@link Event.Exited} or {@link Event.NotStarted}.

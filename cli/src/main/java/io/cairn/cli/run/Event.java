@@ -12,11 +12,18 @@ public sealed interface Event {
   /** Some time has passed; comes several times a second. */
   record Tick() implements Event {}
 
-  /** The answer to {@link Action.Look}, all hosts in the hostfile's order. */
+  /** What is known by now of the hosts of an {@link Action.Look}; comes until each was in one. */
   record Looked(int look, List<HostState> states) implements Event {}
 
   /** Rank 0 has reported. */
   record Reported(int launch, Report report) implements Event {}
+
+  /**
+   * Ranks of a launch that was given up have ended themselves when they heard of it.
+   *
+   * @param who for people
+   */
+  record Stranded(int launch, String who) implements Event {}
 
   /** mpirun has ended; 128 and the signal's number if by a signal. */
   record Exited(int launch, int exitCode) implements Event {}

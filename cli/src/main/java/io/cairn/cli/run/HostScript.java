@@ -5,27 +5,27 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * What is run on each host: ends what carries a mark in its environment or command line, and tells
- * how much the host has to give. Needs a POSIX shell, grep, and Linux's /proc.
+ * What is run on each host: ends what carries a run's mark in its environment or command line, and
+ * tells how much the host has to give. Needs a POSIX shell, grep -o, awk, and Linux's /proc.
  */
 final class HostScript {
   private static final String GREETING = "cairn-host 1";
 
   private HostScript() {}
 
+  /** What the processes of a launch carry. */
+  static String mark(String run, int launch) {
+    return run + "." + launch + ".";
+  }
+
   /**
-   * The script.
+   * Tells how the host is.
    *
-   * @param mark letters and digits
-   * @param clear whether to end what carries the mark: asked to first, then killed
+   * @param run letters and digits
+   * @param clearUpTo whatever is left of launches up to this one is ended: asked to first, then
+   *     killed; nothing if 0
    */
-  static String text(String mark, boolean clear) {
-    // A pattern that doesn't match itself, in grep's own command line.
-    String pattern =
-        mark.substring(0, mark.length() - 1) + "[" + mark.charAt(mark.length() - 1) + "]";
-    String find =
-        "found() { grep -lsa '%s' /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | sort -u; }\n"
-            .formatted(pattern);
+  static String look(String run, int clearUpTo) {
     String end =
         """
         left=$(found)
@@ -49,7 +49,33 @@ final class HostScript {
         echo "cores=$(grep -c '^processor' /proc/cpuinfo)"
         """
             .formatted(GREETING);
-    return look + (clear ? find + end : "") + "exit 0\n";
+    return look + (clearUpTo > 0 ? found(run, 1, clearUpTo) + end : "") + "exit 0\n";
+  }
+
+  /** Has the JVMs of a launch's ranks print where their threads stand. */
+  static String dump(String run, int launch) {
+    return found(run, launch, launch)
+        + """
+        for p in $(found); do
+          case $(readlink /proc/$p/exe) in
+            */java) kill -QUIT $p 2>/dev/null ;;
+          esac
+        done
+        exit 0
+        """;
+  }
+
+  /** A shell function that prints the processes of some launches. */
+  private static String found(String run, int first, int last) {
+    // A pattern that doesn't match itself, in grep's own command line.
+    String pattern = run.substring(0, run.length() - 1) + "[" + run.charAt(run.length() - 1) + "]";
+    return """
+        found() {
+          grep -aosH '%s\\.[0-9]*\\.' /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null |
+            awk -F '[/:.]' '$(NF-1) >= %d && $(NF-1) <= %d { print $3 }' | sort -un
+        }
+        """
+        .formatted(pattern, first, last);
   }
 
   static HostState parse(Host host, String text) {
@@ -69,6 +95,7 @@ final class HostScript {
     return new HostState(
         host,
         "",
+        false,
         (long) (number(values.get("memory")) * 1024),
         number(values.get("load")),
         (int) number(values.get("cores")),

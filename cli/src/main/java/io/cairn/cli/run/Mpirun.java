@@ -22,7 +22,10 @@ import java.util.stream.Collectors;
  */
 public record Mpirun(String program, List<String> options, String agent, List<String> command) {
 
-  /** An MCA parameter that nobody reads: it is seen in each process of the launch. */
+  /**
+   * An MCA parameter that nobody reads: it is in the environment of each rank, and in the command
+   * lines of mpirun and its daemons.
+   */
   static final String MARK_PARAMETER = "cairn_run";
 
   static final String AVOID_VARIABLE = "CAIRN_INTERNAL_AVOID";
@@ -70,6 +73,27 @@ public record Mpirun(String program, List<String> options, String agent, List<St
     variables.forEach(name -> line.addAll(List.of("-x", name)));
     line.addAll(options);
     line.addAll(command);
+    return line;
+  }
+
+  /**
+   * Looks for the program on one host.
+   *
+   * @param hostfile names it
+   */
+  List<String> trial(Path hostfile, String mark) {
+    List<String> line = new ArrayList<>(List.of("setsid", program, "-n", "1"));
+    line.addAll(List.of("--mca", MARK_PARAMETER, mark, "--hostfile", hostfile.toString()));
+    if (!agent.isEmpty()) {
+      line.addAll(List.of("--mca", "plm_rsh_agent", agent));
+    }
+    line.addAll(options);
+    line.addAll(
+        List.of(
+            "sh",
+            "-c",
+            "command -v \"$0\" >/dev/null || { echo \"no program $0\" >&2; exit 127; }",
+            command.get(0)));
     return line;
   }
 

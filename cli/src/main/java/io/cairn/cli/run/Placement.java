@@ -89,6 +89,11 @@ public record Placement(List<Share> shares, boolean oversubscribed) {
         slots < ranks);
   }
 
+  /** A single rank. */
+  static Placement one(Host host) {
+    return new Placement(List.of(new Share(host, 1)), false);
+  }
+
   private static String gone(List<HostState> states) {
     List<HostState> gone = states.stream().filter(s -> !s.isThere()).toList();
     return gone.isEmpty()

@@ -4,10 +4,13 @@ package io.cairn.cli.run;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.NetworkInterface;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -29,13 +32,52 @@ final class RemoteShell {
     this.timeoutMillis = timeoutMillis;
   }
 
+  /** As mpirun, which starts nothing through its agent there. */
+  static boolean isThisMachine(String name) {
+    try {
+      InetAddress address = InetAddress.getByName(name.substring(name.indexOf('@') + 1));
+      return address.isLoopbackAddress() || NetworkInterface.getByInetAddress(address) != null;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /** Why a command doesn't come to a good end in time; empty if it does. */
+  static Optional<String> problem(ProcessBuilder builder, long timeoutMillis)
+      throws IOException, InterruptedException {
+    Process process = builder.start();
+    process.getOutputStream().close();
+    Text said = new Text();
+    Thread out = Pipes.follow(process.getInputStream(), said::append, "trial-out");
+    Thread err = Pipes.follow(process.getErrorStream(), said::append, "trial-err");
+    if (!process.waitFor(timeoutMillis, TimeUnit.MILLISECONDS)) {
+      process.descendants().forEach(ProcessHandle::destroyForcibly);
+      process.destroyForcibly();
+      return Optional.of(
+          "no end after " + Times.show(TimeUnit.MILLISECONDS.toNanos(timeoutMillis)));
+    }
+    if (process.exitValue() == 0) {
+      return Optional.empty();
+    }
+    out.join(timeoutMillis);
+    err.join(timeoutMillis);
+    String first =
+        said.toString()
+            .lines()
+            .map(String::strip)
+            .filter(line -> !line.isEmpty() && !line.startsWith("---"))
+            .findFirst()
+            .orElse("");
+    return Optional.of("exit code " + process.exitValue() + (first.isEmpty() ? "" : ": " + first));
+  }
+
   /** What a script printed; or why it could not be run. */
   record Answer(boolean there, String text) {}
 
   /** Blocks for no longer than the timeout. */
   Answer run(Host host, String script) throws InterruptedException {
     List<String> command = new ArrayList<>();
-    if (!host.isLocal()) {
+    if (!host.isLocal() && !isThisMachine(host.name())) {
       command.addAll(agent);
       command.add(host.name());
     }
@@ -96,8 +138,8 @@ final class RemoteShell {
   }
 
   /** Blocks for no longer than the timeout. */
-  HostState look(Host host, String mark, boolean clear) throws InterruptedException {
-    Answer answer = run(host, HostScript.text(mark, clear));
+  HostState look(Host host, String run, int clearUpTo) throws InterruptedException {
+    Answer answer = run(host, HostScript.look(run, clearUpTo));
     return answer.there()
         ? HostScript.parse(host, answer.text().toLowerCase(Locale.ROOT))
         : HostState.gone(host, answer.text());

@@ -14,6 +14,7 @@ import java.util.concurrent.TimeUnit;
  * @param stallNanos without a new safe point, while there are pulses
  * @param suspectNanos without a pulse, until the hosts are looked at
  * @param silenceNanos without a pulse, though all hosts answer
+ * @param dumpNanos for the ranks of a launch that hangs to print where their threads stand
  * @param graceNanos for mpirun to end when asked to
  * @param backoffNanos before a restart after a launch that committed nothing; doubles
  * @param hostWaitNanos for hosts to come back when there are too few
@@ -27,6 +28,7 @@ public record RunSettings(
     long stallNanos,
     long suspectNanos,
     long silenceNanos,
+    long dumpNanos,
     long graceNanos,
     long backoffNanos,
     long hostWaitNanos) {
@@ -39,6 +41,12 @@ public record RunSettings(
 
   /** How often hosts that are missing are looked for. */
   static final long HOST_PACE_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+  /** The same while a launch runs on others. */
+  static final long RETURN_PACE_NANOS = TimeUnit.SECONDS.toNanos(20);
+
+  /** No launch waits for longer for a host that it doesn't need. */
+  static final long SPARE_NANOS = TimeUnit.SECONDS.toNanos(2);
 
   public RunSettings {
     hosts = List.copyOf(hosts);

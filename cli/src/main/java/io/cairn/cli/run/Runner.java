@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -28,6 +29,9 @@ public final class Runner {
 
   /** For what processes have printed just before their end. */
   private static final long OUTPUT_MILLIS = 2_000;
+
+  /** For mpirun to start next to nothing. */
+  private static final long TRIAL_MILLIS = 30_000;
 
   private static final String PREFIX = "CAIRN_";
   private static final String INTERNAL_PREFIX = "CAIRN_INTERNAL_";
@@ -99,7 +103,7 @@ public final class Runner {
     begunNanos = System.nanoTime();
     Thread hook = new Thread(this::interruptAndWait, "interrupt");
     Runtime.getRuntime().addShutdownHook(hook);
-    try (Listener open = new Listener(local, random, this::reported)) {
+    try (Listener open = new Listener(hostNames(), random, this::reported, this::stranded)) {
       listener = open;
       if (eventFile != null) {
         events.place(eventFile);
@@ -168,6 +172,9 @@ public final class Runner {
     }
     if (!local) {
       line.append(" | ").append(s.hosts()).append(" hosts");
+      if (!s.gone().isEmpty()) {
+        line.append(", gone: ").append(String.join(" ", s.gone()));
+      }
     }
     line.append(" | ").append(s.restarts()).append(" restarts");
     return line.append(" | ").append(Times.show(now - begunNanos)).append(']').toString();
@@ -178,6 +185,15 @@ public final class Runner {
   private void reported(int launch, Report report) {
     queue.add(new Event.Reported(launch, report));
     placeEvents(report.directory());
+  }
+
+  private void stranded(int launch, String who) {
+    queue.add(new Event.Stranded(launch, who));
+  }
+
+  /** Of the hosts that are to report; none if it is this machine alone. */
+  private List<String> hostNames() {
+    return local ? List.of() : settings.hosts().stream().map(Host::name).toList();
   }
 
   private synchronized void placeEvents(String directory) {
@@ -215,6 +231,10 @@ public final class Runner {
         process.toHandle().destroy();
       } else if (action instanceof Action.Kill) {
         process.toHandle().destroyForcibly();
+      } else if (action instanceof Action.Disown disown) {
+        listener.disown(disown.launch());
+      } else if (action instanceof Action.Dump dump) {
+        dump(dump);
       } else if (action instanceof Action.AskOlder ask) {
         older(ask);
       } else if (action instanceof Action.Tell tell) {
@@ -234,36 +254,55 @@ public final class Runner {
     thread.start();
   }
 
-  /** All hosts at once. */
+  /** All at once; each is told of when it has answered. */
   private void look(Action.Look look) {
-    List<Host> hosts = settings.hosts();
-    HostState[] states = new HostState[hosts.size()];
-    CountDownLatch left = new CountDownLatch(hosts.size());
-    for (int i = 0; i < hosts.size(); i++) {
-      int number = i;
+    for (Host host : look.hosts()) {
       inBackground(
-          "host-" + i,
+          "host " + host.shown(),
           () -> {
-            Host host = hosts.get(number);
+            HostState state;
             try {
-              states[number] = shell.look(host, mark, look.clear());
+              state = shell.look(host, mark, look.clearUpTo());
+              if (state.isThere() && look.trials().contains(host)) {
+                state = trial(state, look.clearUpTo());
+              }
             } catch (Throwable e) {
-              states[number] = HostState.gone(host, e.toString());
-            } finally {
-              left.countDown();
+              state = HostState.gone(host, e.toString());
+            }
+            queue.add(new Event.Looked(look.look(), List.of(state)));
+          });
+    }
+  }
+
+  /** Whether mpirun can start something there, and finds the program. */
+  private HostState trial(HostState host, int launch) throws IOException, InterruptedException {
+    Path file = Files.createTempFile("cairn-hosts", "");
+    try {
+      Mpirun.writeHostfile(file, Placement.one(host.host()));
+      ProcessBuilder builder =
+          new ProcessBuilder(mpirun.trial(file, HostScript.mark(mark, launch)));
+      setEnvironment(builder.environment(), Map.of(), true);
+      Optional<String> problem = RemoteShell.problem(builder, TRIAL_MILLIS);
+      return problem
+          .map(p -> HostState.unusable(host.host(), "mpirun can't start the program there: " + p))
+          .orElse(host);
+    } finally {
+      Files.deleteIfExists(file);
+    }
+  }
+
+  private void dump(Action.Dump dump) {
+    for (Host host : dump.placement().hosts()) {
+      inBackground(
+          "dump " + host.shown(),
+          () -> {
+            try {
+              shell.run(host, HostScript.dump(mark, dump.launch()));
+            } catch (InterruptedException e) {
+              Thread.currentThread().interrupt();
             }
           });
     }
-    inBackground(
-        "hosts",
-        () -> {
-          try {
-            left.await();
-            queue.add(new Event.Looked(look.look(), List.of(states)));
-          } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-          }
-        });
   }
 
   private void launch(Action.Launch launch) throws IOException {
@@ -284,18 +323,10 @@ public final class Runner {
         .filter(name -> name.startsWith(PREFIX) && !name.startsWith(INTERNAL_PREFIX))
         .forEach(passedOn::add);
     ProcessBuilder builder =
-        new ProcessBuilder(mpirun.commandLine(settings.ranks(), hostfile, mark, passedOn));
-    Map<String, String> all = builder.environment();
-    all.clear();
-    environment.forEach(
-        (name, value) -> {
-          // Of a run that this one is part of.
-          if (!name.startsWith(INTERNAL_PREFIX)) {
-            all.put(name, value);
-          }
-        });
-    Mpirun.defaults(launch.placement().oversubscribed()).forEach(all::putIfAbsent);
-    all.putAll(own);
+        new ProcessBuilder(
+            mpirun.commandLine(
+                settings.ranks(), hostfile, HostScript.mark(mark, launch.launch()), passedOn));
+    setEnvironment(builder.environment(), own, launch.placement().oversubscribed());
     builder.redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()));
     try {
       process = builder.start();
@@ -318,6 +349,20 @@ public final class Runner {
             Thread.currentThread().interrupt();
           }
         });
+  }
+
+  private void setEnvironment(
+      Map<String, String> variables, Map<String, String> own, boolean oversubscribed) {
+    variables.clear();
+    environment.forEach(
+        (name, value) -> {
+          // Of a run that this one is part of.
+          if (!name.startsWith(INTERNAL_PREFIX)) {
+            variables.put(name, value);
+          }
+        });
+    Mpirun.defaults(oversubscribed).forEach(variables::putIfAbsent);
+    variables.putAll(own);
   }
 
   /** Reads images' indexes: on a thread of its own, it may take a while. */

@@ -6,6 +6,9 @@ import io.cairn.cli.run.Action.Tell;
 import io.cairn.cli.run.Placement.ImpossibleException;
 import io.cairn.cli.run.Report.Phase;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -32,7 +35,9 @@ import java.util.concurrent.TimeUnit;
  * </pre>
  *
  * Each launch is preceded by a look at all hosts that ends what is left of earlier ones there, and
- * followed by one: the same look where nothing is waited for.
+ * followed by one: the same look where nothing is waited for. A host that was just found gone isn't
+ * asked again, and one that takes its time isn't waited for where the others have slots enough:
+ * what may be left there is fenced (docs/protocol.md), and ended when the host is back.
  *
  * <p>Time that the machine isn't called in (the tool was stopped, the machine slept) is not counted
  * against the job.
@@ -59,7 +64,10 @@ public final class Supervisor {
 
   private final RunSettings settings;
   private final List<Action> actions = new ArrayList<>();
-  private final Set<Host> gone = new LinkedHashSet<>();
+  private final Map<Host, HostState> gone = new LinkedHashMap<>();
+
+  /** Hosts that answer, but mpirun can't start anything there. */
+  private final Set<Host> unusable = new HashSet<>();
 
   private State state = State.NEW;
 
@@ -70,6 +78,17 @@ public final class Supervisor {
   private boolean called;
 
   private int looks;
+
+  // Looks under way, and null.
+  private Looking clearing;
+  private Looking suspicion;
+  private Looking returning;
+
+  private long returningAt;
+
+  /** Hosts that were found gone when the launch was ended. */
+  private final Map<Host, HostState> lost = new HashMap<>();
+
   private int launches;
   private List<HostState> hosts = List.of();
   private Attempt attempt;
@@ -92,10 +111,33 @@ public final class Supervisor {
   private String missing = "";
   private long endingSince;
   private boolean killed;
-  private boolean suspecting;
+
+  /** When mpirun is to be asked to end; -1 if it was. */
+  private long terminateAt = -1;
+
   private long suspectedAt;
   private String newestEpoch = "";
   private long newestEpochAt = -1;
+
+  /** A look at hosts, and their answers so far. */
+  private static final class Looking {
+    final int number;
+    final Set<Host> asked;
+    final boolean trial;
+    final long since;
+    final Map<Host, HostState> answers = new HashMap<>();
+
+    Looking(int number, List<Host> asked, boolean trial, long since) {
+      this.number = number;
+      this.asked = new LinkedHashSet<>(asked);
+      this.trial = trial;
+      this.since = since;
+    }
+
+    boolean isDone() {
+      return answers.keySet().containsAll(asked);
+    }
+  }
 
   /** A launch. */
   private static final class Attempt {
@@ -135,6 +177,10 @@ public final class Supervisor {
       return near(other.place(), Math.max(pace, other.pace));
     }
 
+    boolean isRemote() {
+      return placement.hosts().stream().anyMatch(host -> !host.isLocal());
+    }
+
     boolean near(long place, long distance) {
       return Math.abs(place() - place) <= distance;
     }
@@ -146,9 +192,16 @@ public final class Supervisor {
    * @param epoch the last committed one, empty if none is known
    * @param epochAgeNanos since it was seen to be committed, -1 if that isn't known
    * @param safePoint the foremost rank's, -1 if unknown
+   * @param gone hosts that can't be used
    */
   public record Status(
-      String state, String epoch, long epochAgeNanos, long safePoint, int hosts, int restarts) {}
+      String state,
+      String epoch,
+      long epochAgeNanos,
+      long safePoint,
+      int hosts,
+      List<String> gone,
+      int restarts) {}
 
   public Supervisor(RunSettings settings) {
     this.settings = settings;
@@ -180,6 +233,15 @@ public final class Supervisor {
       looked(looked);
     } else if (event instanceof Event.Reported reported) {
       reported(reported);
+    } else if (event instanceof Event.Stranded stranded) {
+      tell(
+          "stranded",
+          "%s of launch %d, which was given up, has ended itself"
+              .formatted(stranded.who(), stranded.launch()),
+          "launch",
+          stranded.launch(),
+          "who",
+          stranded.who());
     } else if (event instanceof Event.Exited exited) {
       exited(exited.launch(), exited.exitCode());
     } else if (event instanceof Event.NotStarted not) {
@@ -218,6 +280,7 @@ public final class Supervisor {
         newestEpochAt < 0 ? -1 : now - newestEpochAt,
         attempt == null || attempt.last == null ? -1 : attempt.last.highest(),
         attempt == null ? 0 : attempt.placement.shares().size(),
+        gone.keySet().stream().map(Host::shown).toList(),
         restarts());
   }
 
@@ -229,24 +292,77 @@ public final class Supervisor {
 
   private void clear() {
     state = State.CLEARING;
+    // Nothing of it was seen: mpirun may be unable to start anything on some host.
+    boolean untried =
+        attempt != null && attempt.last == null && attempt.cause.isEmpty() && attempt.isRemote();
+    List<Host> asked = settings.hosts().stream().filter(h -> !lost.containsKey(h)).toList();
+    Set<Host> trials = new HashSet<>(asked);
+    if (!untried) {
+      trials.retainAll(unusable);
+    }
+    clearing = look(asked, launches, trials);
+    clearing.answers.putAll(lost);
+    lost.clear();
+    suspicion = null;
+    returning = null;
+    if (asked.isEmpty()) {
+      cleared();
+    }
+  }
+
+  private Looking look(List<Host> asked, int clearUpTo, Set<Host> trials) {
     looks++;
-    actions.add(new Action.Look(looks, true));
+    actions.add(new Action.Look(looks, asked, clearUpTo, trials));
+    return new Looking(looks, asked, !trials.isEmpty(), now);
   }
 
   private void looked(Event.Looked looked) {
-    if (looked.look() != looks) {
-      return;
+    for (Looking looking : new Looking[] {clearing, suspicion, returning}) {
+      if (looking != null && looking.number == looked.look()) {
+        looked.states().forEach(s -> looking.answers.put(s.host(), s));
+      }
     }
-    if (state == State.RUNNING) {
-      suspecting = false;
-      endIfLost(looked.states());
-      return;
+    if (state == State.CLEARING && clearing.isDone()) {
+      cleared();
     }
-    if (state != State.CLEARING) {
-      return;
+    if (state == State.RUNNING && suspicion != null) {
+      endIfLost(suspicion.answers.values());
     }
-    hosts = List.copyOf(looked.states());
-    tellHosts();
+    if (suspicion != null && suspicion.isDone()) {
+      suspicion = null;
+    }
+    if (state == State.RUNNING && returning != null && returning.isDone()) {
+      returned();
+    }
+  }
+
+  /** The others may be slow, or gone: a launch isn't to wait for hosts that it can do without. */
+  private boolean isClearEnough() {
+    boolean over = !decided && (attempt.exitCode == 0 || interrupted);
+    int slots =
+        clearing.answers.values().stream()
+            .filter(HostState::isThere)
+            .mapToInt(s -> s.host().slots())
+            .sum();
+    return !over
+        && !clearing.trial
+        && now - clearing.since >= RunSettings.SPARE_NANOS
+        && slots >= settings.ranks();
+  }
+
+  private void cleared() {
+    Looking looking = clearing;
+    clearing = null;
+    String late = "no answer for " + Times.show(now - looking.since);
+    hosts =
+        settings.hosts().stream()
+            .map(h -> looking.answers.getOrDefault(h, HostState.gone(h, late)))
+            .toList();
+    if (looking.trial) {
+      judgeTrials();
+    }
+    hosts.forEach(this::tellHost);
+    returningAt = now;
     if (!decided) {
       decide();
     } else if (interrupted) {
@@ -256,24 +372,51 @@ public final class Supervisor {
     }
   }
 
-  private void tellHosts() {
+  /** A program that starts nowhere is not the hosts' fault. */
+  private void judgeTrials() {
+    boolean some = hosts.stream().anyMatch(HostState::isThere);
+    boolean failed = hosts.stream().anyMatch(HostState::hasFailedTrial);
+    if (!some && failed) {
+      hosts = hosts.stream().map(h -> h.hasFailedTrial() ? HostState.there(h.host()) : h).toList();
+    }
     for (HostState host : hosts) {
-      String name = host.host().shown();
-      if (!host.isThere() && gone.add(host.host())) {
-        tell("host-gone", name + " is gone: " + host.problem(), "host", name);
-      } else if (host.isThere() && gone.remove(host.host())) {
-        tell("host-back", name + " is back", "host", name);
+      if (host.hasFailedTrial()) {
+        unusable.add(host.host());
+      } else {
+        unusable.remove(host.host());
       }
-      if (host.leftovers() > 0) {
-        tell(
-            "leftovers",
-            "%d processes of an earlier launch can't be ended on %s"
-                .formatted(host.leftovers(), name),
-            "host",
-            name,
-            "processes",
-            host.leftovers());
+    }
+  }
+
+  private void returned() {
+    Looking looking = returning;
+    returning = null;
+    returningAt = now;
+    hosts = hosts.stream().map(h -> looking.answers.getOrDefault(h.host(), h)).toList();
+    for (HostState host : looking.answers.values()) {
+      if (!host.hasFailedTrial()) {
+        unusable.remove(host.host());
       }
+      tellHost(host);
+    }
+  }
+
+  private void tellHost(HostState host) {
+    String name = host.host().shown();
+    if (!host.isThere() && gone.put(host.host(), host) == null) {
+      tell("host-gone", name + " is gone: " + host.problem(), "host", name, "why", host.problem());
+    } else if (host.isThere() && gone.remove(host.host()) != null) {
+      tell("host-back", name + " is back", "host", name);
+    }
+    if (host.leftovers() > 0) {
+      tell(
+          "leftovers",
+          "%d processes of an earlier launch can't be ended on %s"
+              .formatted(host.leftovers(), name),
+          "host",
+          name,
+          "processes",
+          host.leftovers());
     }
   }
 
@@ -292,7 +435,6 @@ public final class Supervisor {
     previous = attempt;
     attempt = new Attempt(launches, placement, now);
     decided = false;
-    suspecting = false;
     suspectedAt = now;
     state = State.RUNNING;
     tell(
@@ -335,9 +477,16 @@ public final class Supervisor {
 
   private void tick() {
     switch (state) {
-      case RUNNING -> watch();
+      case RUNNING -> {
+        watch();
+        lookForReturned();
+      }
       case ENDING -> {
-        if (!killed && now - endingSince >= settings.graceNanos()) {
+        if (terminateAt >= 0) {
+          if (now >= terminateAt) {
+            terminate();
+          }
+        } else if (!killed && now - endingSince >= settings.graceNanos()) {
           killed = true;
           actions.add(new Action.Kill(attempt.number));
         } else if (now - endingSince >= 2 * settings.graceNanos()) {
@@ -350,7 +499,26 @@ public final class Supervisor {
           clear();
         }
       }
-      case NEW, CLEARING, ASKING, FINISHED -> {}
+      case CLEARING -> {
+        if (isClearEnough()) {
+          cleared();
+        }
+      }
+      case NEW, ASKING, FINISHED -> {}
+    }
+  }
+
+  /** Hosts that were gone: what is left there of earlier launches has nothing to do any more. */
+  private void lookForReturned() {
+    List<Host> asked =
+        gone.keySet().stream().filter(h -> !attempt.placement.hosts().contains(h)).toList();
+    if (state == State.RUNNING
+        && returning == null
+        && !asked.isEmpty()
+        && now - returningAt >= RunSettings.RETURN_PACE_NANOS) {
+      Set<Host> trials = new HashSet<>(asked);
+      trials.retainAll(unusable);
+      returning = look(asked, attempt.number - 1, trials);
     }
   }
 
@@ -440,11 +608,11 @@ public final class Supervisor {
     long quiet = now - (phase.hasPulse() ? a.pulsedAt : a.reportedAt);
     boolean watched = phase != Phase.CLOSED;
     if (watched && quiet >= settings.silenceNanos()) {
-      end(
+      endHanging(
           "%s for %s, and all hosts answer"
               .formatted(phase.hasPulse() ? "no pulse" : "no report", Times.show(quiet)));
     } else if (now - a.progressedAt >= settings.stallNanos()) {
-      end(
+      endHanging(
           phase == Phase.RUNNING
               ? "no safe point for %s while all agents are alive (--stall): the program hangs, at safe point %d"
                   .formatted(Times.show(now - a.progressedAt), a.place())
@@ -458,42 +626,67 @@ public final class Supervisor {
   }
 
   private void suspectAfter(long quiet) {
-    boolean remote = attempt.placement.hosts().stream().anyMatch(host -> !host.isLocal());
-    if (remote
-        && !suspecting
+    if (attempt.isRemote()
+        && suspicion == null
         && quiet >= settings.suspectNanos()
         && now - suspectedAt >= settings.suspectNanos()) {
-      suspecting = true;
       suspectedAt = now;
-      looks++;
-      actions.add(new Action.Look(looks, false));
+      suspicion = look(attempt.placement.hosts(), 0, Set.of());
     }
   }
 
-  private void endIfLost(List<HostState> states) {
+  private void endIfLost(Collection<HostState> states) {
     Attempt a = attempt;
     long last = a.last == null ? a.begunAt : a.last.phase().hasPulse() ? a.pulsedAt : a.reportedAt;
-    Optional<HostState> lost =
+    Optional<HostState> found =
         states.stream()
-            .filter(s -> !s.isThere() && a.placement.hosts().contains(s.host()))
-            .findFirst();
+            .filter(s -> !s.isThere())
+            .min(Comparator.comparingInt(s -> a.placement.hosts().indexOf(s.host())));
     // A pulse that has come meanwhile has seen all ranks.
-    if (lost.isPresent() && now - last >= settings.suspectNanos()) {
+    if (found.isPresent() && now - last >= settings.suspectNanos()) {
       a.lostHosts = true;
-      end(
+      states.stream().filter(s -> !s.isThere()).forEach(s -> lost.put(s.host(), s));
+      ending(
           "%s doesn't answer (%s), and there was no pulse for %s"
-              .formatted(lost.get().host().shown(), lost.get().problem(), Times.show(now - last)));
+              .formatted(
+                  found.get().host().shown(), found.get().problem(), Times.show(now - last)));
+      // Asked to end, it would wait for its daemons, and for the lost one for ever.
+      killed = true;
+      actions.add(new Action.Kill(a.number));
     }
   }
 
   // ---- the end of a launch
 
   private void end(String cause) {
+    ending(cause);
+    terminate();
+  }
+
+  /** Somebody will want to know where. */
+  private void endHanging(String cause) {
+    ending(cause);
+    if (settings.dumpNanos() > 0) {
+      actions.add(new Action.Dump(attempt.number, attempt.placement));
+      terminateAt = now + settings.dumpNanos();
+    } else {
+      terminate();
+    }
+  }
+
+  private void ending(String cause) {
     attempt.cause = cause;
     state = State.ENDING;
     endingSince = now;
     killed = false;
+    terminateAt = -1;
     tell("ending", cause + "; ending the launch", "launch", attempt.number, "why", cause);
+    actions.add(new Action.Disown(attempt.number));
+  }
+
+  private void terminate() {
+    terminateAt = -1;
+    endingSince = now;
     actions.add(new Action.Terminate(attempt.number));
   }
 
@@ -504,6 +697,7 @@ public final class Supervisor {
       return;
     }
     attempt.exitCode = exitCode;
+    actions.add(new Action.Disown(launch));
     clear();
   }
 

@@ -46,25 +46,30 @@ class HostScriptTest {
 
   @Test
   void shouldEndWhatCarriesTheMarkAndNothingElse() throws Exception {
-    Process byEnvironment = start(mark, "sh", "-c", "echo; sleep 600");
-    Process byCommand = start("x", "sh", "-c", "echo; while :; do sleep 1; done", "sh", mark);
-    Process deaf = start(mark, "sh", "-c", "trap '' TERM; echo; while :; do sleep 1; done");
-    Process other = start(mark.substring(1) + "0", "sh", "-c", "echo; sleep 600");
+    Process byEnvironment = start(HostScript.mark(mark, 1), "sh", "-c", "echo; sleep 600");
+    Process byCommand =
+        start("x", "sh", "-c", "echo; while :; do sleep 1; done", "sh", HostScript.mark(mark, 2));
+    Process deaf =
+        start(
+            HostScript.mark(mark, 1), "sh", "-c", "trap '' TERM; echo; while :; do sleep 1; done");
+    Process newer = start(HostScript.mark(mark, 3), "sh", "-c", "echo; sleep 600");
+    Process other =
+        start(HostScript.mark(mark.substring(1) + "0", 1), "sh", "-c", "echo; sleep 600");
     for (Process process : processes) {
       awaitOutput(process);
     }
     RemoteShell shell = new RemoteShell(List.of(), TIMEOUT_MILLIS);
-    HostState looked = shell.look(Host.local(1), mark, false);
+    HostState looked = shell.look(Host.local(1), mark, 0);
     assertTrue(looked.isThere(), looked::toString);
     assertTrue(looked.memoryBytes() > 0 && looked.cores() > 0, looked::toString);
     assertTrue(byEnvironment.isAlive() && byCommand.isAlive() && deaf.isAlive());
-    HostState cleared = shell.look(Host.local(1), mark, true);
+    HostState cleared = shell.look(Host.local(1), mark, 2);
     assertTrue(cleared.isThere(), cleared::toString);
     assertEquals(0, cleared.leftovers(), cleared::toString);
     for (Process process : List.of(byEnvironment, byCommand, deaf)) {
       assertTrue(process.waitFor(1, TimeUnit.MINUTES));
     }
-    assertTrue(other.isAlive());
+    assertTrue(other.isAlive() && newer.isAlive());
   }
 
   private static Path agent(Path folder, String body) throws IOException {
@@ -81,8 +86,8 @@ class HostScriptTest {
             folder,
             "shift; host=$1; shift; [ $host = up ] || { echo $host: unreachable >&2; exit 255; }; exec sh -c \"$*\"");
     RemoteShell shell = new RemoteShell(List.of(agent.toString(), "-q"), TIMEOUT_MILLIS);
-    assertTrue(shell.look(new Host("up", 1, 1), mark, false).isThere());
-    HostState gone = shell.look(new Host("down", 1, 1), mark, false);
+    assertTrue(shell.look(new Host("up", 1, 1), mark, 0).isThere());
+    HostState gone = shell.look(new Host("down", 1, 1), mark, 0);
     assertFalse(gone.isThere());
     assertEquals("agent exit code 255: down: unreachable", gone.problem());
   }
@@ -92,14 +97,14 @@ class HostScriptTest {
     Host host = new Host("h", 1, 1);
     HostState silent =
         new RemoteShell(List.of(agent(folder, "exec sleep 600").toString()), 300)
-            .look(host, mark, false);
+            .look(host, mark, 0);
     assertEquals("no answer for 0.3 s", silent.problem());
     HostState strange =
         new RemoteShell(List.of(agent(folder, "echo hello").toString()), TIMEOUT_MILLIS)
-            .look(host, mark, true);
+            .look(host, mark, 2);
     assertEquals("it answers, but runs no shell script: 'hello'", strange.problem());
     HostState missing =
-        new RemoteShell(List.of("/no/such/agent"), TIMEOUT_MILLIS).look(host, mark, true);
+        new RemoteShell(List.of("/no/such/agent"), TIMEOUT_MILLIS).look(host, mark, 2);
     assertTrue(missing.problem().contains("/no/such/agent"), missing::problem);
   }
 }

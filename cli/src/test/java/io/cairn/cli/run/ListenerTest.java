@@ -11,6 +11,7 @@ import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
@@ -23,13 +24,17 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(120)
 class ListenerTest {
   private final BlockingQueue<Map.Entry<Integer, Report>> heard = new LinkedBlockingQueue<>();
+  private final BlockingQueue<String> stranded = new LinkedBlockingQueue<>();
   private Listener listener;
 
   @BeforeEach
   void listen() throws IOException {
     listener =
         new Listener(
-            true, new SecureRandom(), (launch, report) -> heard.add(Map.entry(launch, report)));
+            List.of(),
+            new SecureRandom(),
+            (launch, report) -> heard.add(Map.entry(launch, report)),
+            (launch, who) -> stranded.add(launch + ": " + who));
   }
 
   @AfterEach
@@ -74,6 +79,32 @@ class ListenerTest {
       assertTrue(heard.isEmpty());
       assertTrue(socket.isConnected());
     }
+  }
+
+  /** Asks whether a launch is wanted, and says a word more. */
+  private String ask(String token) throws IOException {
+    try (Socket socket = send("cairn-current 1 " + token + "\nrank 3 on \u0007node\n")) {
+      return new String(socket.getInputStream().readNBytes(8), StandardCharsets.US_ASCII);
+    } catch (IOException e) {
+      return ""; // Hung up on with more to read.
+    }
+  }
+
+  @Test
+  void shouldTellWhoAsksWhetherItsLaunchIsWanted() throws Exception {
+    String old = listener.expect(1);
+    assertTrue(ask(old).startsWith("current"));
+    String token = listener.expect(2);
+    assertEquals("over\n", ask(old));
+    assertEquals("1: rank 3 on ?node", stranded.take());
+    assertTrue(ask(token).startsWith("current"));
+    listener.disown(1);
+    assertTrue(ask(token).startsWith("current"));
+    listener.disown(2);
+    assertEquals("over\n", ask(token));
+    assertEquals("2: rank 3 on ?node", stranded.take());
+    assertEquals("", ask("0".repeat(32)));
+    assertTrue(stranded.isEmpty());
   }
 
   @Test

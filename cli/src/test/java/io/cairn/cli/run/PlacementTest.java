@@ -21,7 +21,7 @@ class PlacementTest {
   private static final long GIB = 1L << 30;
 
   private static HostState state(Host host, long memoryBytes, double load) {
-    return new HostState(host, "", memoryBytes, load, 4, 0);
+    return new HostState(host, "", false, memoryBytes, load, 4, 0);
   }
 
   private static String place(int ranks, Set<Host> stay, HostState... states) throws Exception {
@@ -114,6 +114,7 @@ class PlacementTest {
                 ? new HostState(
                     host,
                     "",
+                    false,
                     random.nextInt(3) * GIB,
                     random.nextDouble() * 9,
                     random.nextInt(3),

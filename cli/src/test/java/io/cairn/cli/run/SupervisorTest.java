@@ -20,14 +20,17 @@ class SupervisorTest {
   private static final int GRACE_SECONDS = 5;
   private static final int SUSPECT_SECONDS = 5;
   private static final int SILENCE_SECONDS = 60;
+  private static final int DUMP_SECONDS = 2;
   private static final int STALL_SECONDS = 600;
   private static final int START_SECONDS = 300;
 
-  /** A supervisor, a clock, and hosts that answer at once; the test plays the launches. */
+  /** A supervisor, a clock, and hosts that answer at once or not; the test plays the launches. */
   private static final class World {
     final Supervisor supervisor;
-    final List<Host> hosts;
     final Set<Host> gone = new HashSet<>();
+    final Set<Host> slow = new HashSet<>();
+    final Set<Host> unusable = new HashSet<>();
+    final List<Action.Look> lookedAt = new ArrayList<>();
     final List<Action> all = new ArrayList<>();
     long nanos = 1_000_000;
     int launch;
@@ -36,11 +39,12 @@ class SupervisorTest {
     int looks;
     int terminated;
     int killed;
+    int dumped;
+    int disowned;
     List<Action.AskOlder> asked = new ArrayList<>();
     Action.Finish finish;
 
     World(List<Host> hosts, int ranks, int maxRestarts) {
-      this.hosts = hosts;
       supervisor =
           new Supervisor(
               new RunSettings(
@@ -52,6 +56,7 @@ class SupervisorTest {
                   seconds(STALL_SECONDS),
                   seconds(SUSPECT_SECONDS),
                   seconds(SILENCE_SECONDS),
+                  seconds(DUMP_SECONDS),
                   seconds(GRACE_SECONDS),
                   seconds(1),
                   seconds(30)));
@@ -78,12 +83,11 @@ class SupervisorTest {
         all.add(action);
         if (action instanceof Action.Look look) {
           looks++;
-          on(
-              new Event.Looked(
-                  look.look(),
-                  hosts.stream()
-                      .map(h -> gone.contains(h) ? HostState.gone(h, "255") : HostState.there(h))
-                      .toList()));
+          lookedAt.add(look);
+          // Each host by itself.
+          look.hosts().stream()
+              .filter(h -> !slow.contains(h))
+              .forEach(h -> on(new Event.Looked(look.look(), List.of(answer(look, h)))));
         } else if (action instanceof Action.Launch started) {
           launch = started.launch();
           avoid = started.avoid();
@@ -92,6 +96,10 @@ class SupervisorTest {
           terminated++;
         } else if (action instanceof Action.Kill) {
           killed++;
+        } else if (action instanceof Action.Dump) {
+          dumped++;
+        } else if (action instanceof Action.Disown disown) {
+          disowned = disown.launch();
         } else if (action instanceof Action.AskOlder ask) {
           asked.add(ask);
         } else if (action instanceof Action.Finish finished) {
@@ -99,6 +107,19 @@ class SupervisorTest {
         }
       }
       return this;
+    }
+
+    private HostState answer(Action.Look look, Host host) {
+      if (gone.contains(host)) {
+        return HostState.gone(host, "255");
+      }
+      return look.trials().contains(host) && unusable.contains(host)
+          ? HostState.unusable(host, "no orted")
+          : HostState.there(host);
+    }
+
+    Action.Look lastLook() {
+      return lookedAt.get(lookedAt.size() - 1);
     }
 
     /** Time passes, with a tick in each fifth of a second. */
@@ -283,7 +304,13 @@ class SupervisorTest {
     World world = World.local().begin().run("", 0, 7);
     world.passWithPulses(STALL_SECONDS - 1, Phase.RUNNING, 7).expectLaunch(1);
     world.passWithPulses(2, Phase.RUNNING, 7).expect(State.ENDING);
+    assertEquals(1, world.disowned);
+    // First it says where it hangs.
+    assertEquals(1, world.dumped);
+    assertEquals(0, world.terminated);
+    world.pass(DUMP_SECONDS + 0.2);
     assertEquals(1, world.terminated);
+    assertEquals(0, world.killed);
     world.dies(143).pass(1.1).expectLaunch(2);
     assertTrue(world.toString().contains("--stall): the program hangs, at safe point 7"));
   }
@@ -302,7 +329,9 @@ class SupervisorTest {
     World world = World.local().begin().run("", 0, 7).pass(SILENCE_SECONDS - 1).expectLaunch(1);
     world.pass(2).expect(State.ENDING);
     // It hangs so thoroughly that it must be killed.
-    world.pass(GRACE_SECONDS + 0.4);
+    world.pass(DUMP_SECONDS + GRACE_SECONDS - 0.4);
+    assertEquals(0, world.killed);
+    world.pass(1);
     assertEquals(1, world.killed);
     world.dies(137).pass(1.1).expectLaunch(2);
   }
@@ -310,7 +339,7 @@ class SupervisorTest {
   @Test
   void shouldGoOnThoughMpirunCannotEvenBeKilled() {
     World world = World.local().begin().run("", 0, 7).pass(SILENCE_SECONDS + 1);
-    world.expect(State.ENDING).pass(2 * GRACE_SECONDS + 2).expectLaunch(2);
+    world.expect(State.ENDING).pass(DUMP_SECONDS + 2 * GRACE_SECONDS + 2).expectLaunch(2);
     assertEquals(1, world.killed);
     // Its late end is nobody's.
     world.on(new Event.Exited(1, 0)).expectLaunch(2);
@@ -353,10 +382,106 @@ class SupervisorTest {
     world.gone.add(NODES.get(1));
     world.pass(SUSPECT_SECONDS + 0.4).expect(State.ENDING);
     assertTrue(world.toString().contains("b doesn't answer (255)"), world::toString);
+    // Asked to end, mpirun would wait for the lost host.
+    assertEquals(1, world.killed);
+    assertEquals(0, world.terminated);
     world.dies(137).expectLaunch(2);
     assertEquals(
         List.of(new Placement.Share(NODES.get(0), 2), new Placement.Share(NODES.get(2), 2)),
         world.shares);
+  }
+
+  @Test
+  void shouldNotAskALostHostAgainBeforeTheNextLaunch() {
+    World world = World.nodes().begin().run("", 0, 7).commit("", 0, "1-1", 7);
+    world.gone.add(NODES.get(1));
+    world.pass(SUSPECT_SECONDS + 0.4).dies(137).expectLaunch(2);
+    assertEquals(List.of(NODES.get(0), NODES.get(2)), world.lastLook().hosts());
+    assertEquals(1, world.lastLook().clearUpTo());
+    assertEquals(List.of("b"), world.supervisor.status().gone());
+  }
+
+  @Test
+  void shouldEndWhatIsLeftOnALostHostWhenItIsBack() {
+    World world = World.nodes().begin().run("", 0, 7).commit("", 0, "1-1", 7);
+    world.gone.add(NODES.get(1));
+    world.pass(SUSPECT_SECONDS + 0.4).dies(137).expectLaunch(2);
+    world.passWithPulses(25, Phase.RUNNING, 8);
+    Action.Look look = world.lastLook();
+    assertEquals(List.of(NODES.get(1)), look.hosts());
+    // Of the launch that was given up, not of the one that runs.
+    assertEquals(1, look.clearUpTo());
+    world.gone.clear();
+    world.passWithPulses(25, Phase.RUNNING, 9).expectLaunch(2);
+    assertTrue(world.toString().contains("b is back"), world::toString);
+    assertEquals(List.of(), world.supervisor.status().gone());
+    // A host that is there isn't asked any more, and counts as a spare.
+    int looks = world.looks;
+    world.passWithPulses(50, Phase.RUNNING, 10);
+    assertEquals(looks, world.looks);
+    world.commit("1-1", 7, "2-2", 10).dies(137).expectLaunch(3);
+  }
+
+  @Test
+  void shouldNotWaitForASlowHostThatItCanDoWithout() {
+    World world = World.nodes().begin().run("", 0, 7).commit("", 0, "1-1", 7);
+    world.slow.add(NODES.get(0));
+    world.dies(205).pass(1.8).expect(State.CLEARING).pass(0.4).expectLaunch(2);
+    assertEquals(
+        List.of(new Placement.Share(NODES.get(1), 2), new Placement.Share(NODES.get(2), 2)),
+        world.shares);
+  }
+
+  @Test
+  void shouldWaitForASlowHostThatItNeeds() {
+    World world = World.nodes().begin().run("", 0, 7).commit("", 0, "1-1", 7);
+    world.slow.add(NODES.get(0));
+    world.gone.add(NODES.get(1));
+    world.dies(205).pass(6).expect(State.CLEARING);
+    world.on(new Event.Looked(world.lastLook().look(), List.of(HostState.there(NODES.get(0)))));
+    world.expectLaunch(2);
+  }
+
+  @Test
+  void shouldWaitForAllHostsWhenTheJobIsDone() {
+    World world = World.nodes().begin().run("", 0, 7);
+    world.slow.add(NODES.get(0));
+    // No process is to be left anywhere.
+    world.dies(0).pass(6).expect(State.CLEARING);
+    world.on(new Event.Looked(world.lastLook().look(), List.of(HostState.there(NODES.get(0)))));
+    world.expectEnd(Outcome.DONE);
+  }
+
+  @Test
+  void shouldFindTheHostOnWhichNothingCanBeStarted() {
+    World world = World.nodes().begin();
+    assertEquals(Set.of(), world.lastLook().trials());
+    world.unusable.add(NODES.get(0));
+    world.dies(1).pass(1.2).expectLaunch(2);
+    assertEquals(
+        List.of(new Placement.Share(NODES.get(1), 2), new Placement.Share(NODES.get(2), 2)),
+        world.shares);
+    assertTrue(world.toString().contains("a is gone: no orted"), world::toString);
+    // It isn't taken before a trial succeeds.
+    world.run("", 0, 7).commit("", 0, "1-1", 7).dies(1).expectLaunch(3);
+    assertEquals(Set.of(NODES.get(0)), world.lastLook().trials());
+    world.unusable.clear();
+    world.passWithPulses(25, Phase.RUNNING, 9).expectLaunch(3);
+    assertTrue(world.toString().contains("a is back"), world::toString);
+  }
+
+  @Test
+  void shouldNotBlameHostsForAProgramThatStartsNowhere() {
+    World world = World.nodes().begin();
+    world.unusable.addAll(NODES);
+    world.dies(1).pass(1.2).expectLaunch(2).dies(1).expectEnd(Outcome.GAVE_UP, "before any report");
+  }
+
+  @Test
+  void shouldTellOfRanksThatHaveEndedThemselves() {
+    World world = World.nodes().begin().on(new Event.Stranded(1, "rank 2 on b"));
+    assertTrue(
+        world.toString().contains("rank 2 on b of launch 1, which was given up"), world::toString);
   }
 
   @Test
@@ -413,11 +538,13 @@ class SupervisorTest {
   @Test
   void shouldTellHowThingsStand() {
     World world = World.nodes().begin().pass(2);
-    assertEquals(new Supervisor.Status("starting", "", -1, -1, 2, 0), world.supervisor.status());
+    assertEquals(
+        new Supervisor.Status("starting", "", -1, -1, 2, List.of(), 0), world.supervisor.status());
     world.run("", 0, 7).commit("", 0, "1-1", 7);
     world.passWithPulses(3, Phase.RUNNING, 9);
     Supervisor.Status status = world.supervisor.status();
-    assertEquals(new Supervisor.Status("running", "1-1", World.seconds(3), 9, 2, 0), status);
+    assertEquals(
+        new Supervisor.Status("running", "1-1", World.seconds(3), 9, 2, List.of(), 0), status);
   }
 
   @Test
