@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.coordinate;
 
-/** Blocking agreement among all ranks, used while starting only. */
+/** Blocking agreement among all ranks, used while starting and by background threads. */
 public interface Group {
 
   /** This process's rank in the world. */
