@@ -57,6 +57,7 @@ find_missing() {
   elif ! has_mpi_java_library; then
     lacks libopenmpi-dev "Open MPI's library for Java (libmpi_java.so)"
   fi
+  [[ -f /usr/include/isa-l.h || -n ${CMAKE_PREFIX_PATH:-} ]] || lacks libisal-dev "ISA-L (erasure codes)"
   if [[ ${1:-} == tests && ! -f /usr/include/gtest/gtest.h && -z ${GTest_ROOT:-} ]]; then
     lacks libgtest-dev "GoogleTest"
   fi

@@ -15,6 +15,11 @@ need() { # command, package, what it is
   command -v "$1" >/dev/null || die "$3 ($1) is missing; install it: apt-get install $2"
 }
 
+need_isal() {
+  [[ -f /usr/include/isa-l.h || -n ${CMAKE_PREFIX_PATH:-} ]] ||
+    die "ISA-L is missing; install it: apt-get install libisal-dev"
+}
+
 jobs() {
   echo "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"
 }
@@ -39,6 +44,7 @@ build_libraries() {
     die "the MPI headers (mpi.h) are missing; install them: apt-get install libopenmpi-dev"
   [[ -f ${JAVA_HOME:-}/include/jni.h ]] ||
     die "the JNI headers are missing in JAVA_HOME (${JAVA_HOME:-not set}); install a JDK: apt-get install openjdk-17-jdk-headless"
+  need_isal
   local build=target/native
   mkdir -p "$build"
   if [[ ! -f $build/Makefile ]]; then
@@ -88,6 +94,7 @@ case ${1:-} in
     if ! compgen -G 'test/*_test.cpp' >/dev/null; then exit 0; fi
     [[ -f /usr/include/gtest/gtest.h || -n ${GTest_ROOT:-} ]] ||
       die "GoogleTest is missing; install it: apt-get install libgtest-dev"
+    need_isal
     [[ $# -gt 0 ]] || set -- plain asan tsan
     for configuration in "$@"; do run_tests "$configuration"; done
     ;;

@@ -273,11 +273,12 @@ final class MessagingBenchmark {
     }
   }
 
-  /** Both libraries of the SDK's jar, side by side; returns the shim. */
+  /** The libraries of the SDK's jar, side by side; returns the shim. */
   private static Path shim(Path directory) throws IOException {
     String arch =
         System.getProperty("os.arch").equals("amd64") ? "x86_64" : System.getProperty("os.arch");
     String folder = "META-INF/native/linux-" + arch + "/";
+    unpack(folder + "libisal.so.2", directory);
     unpack(folder + "libcairn-core.so", directory);
     return unpack(folder + "libcairn.so", directory);
   }

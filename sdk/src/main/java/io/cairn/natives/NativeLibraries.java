@@ -16,6 +16,9 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -28,13 +31,16 @@ public final class NativeLibraries {
   private static final String CORE = "libcairn-core.so";
   private static final String SHIM = "libcairn.so";
 
+  /** What the jar holds; the last one is ISA-L, which the core asks for beside itself. */
+  private static final List<String> FILES = List.of(CORE, SHIM, "libisal.so.2");
+
   private static Path unpacked; // null until the first of the two is loaded
   private static boolean coreLoaded;
   private static boolean shimLoaded;
 
   private NativeLibraries() {}
 
-  /** Loads what needs no MPI: pages and ledger. Loading again does nothing. */
+  /** Loads what needs no MPI: pages, erasure code and ledger. Loading again does nothing. */
   public static synchronized void loadCore() {
     if (!coreLoaded) {
       System.load(unpack().resolve(CORE).toString());
@@ -73,19 +79,22 @@ public final class NativeLibraries {
     }
     String folder = "META-INF/native/linux-" + architecture() + "/";
     try {
-      byte[] core = resource(folder + CORE);
-      byte[] shim = resource(folder + SHIM);
+      Map<String, byte[]> files = new LinkedHashMap<>();
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      digest.update(core);
-      digest.update(shim);
+      for (String file : FILES) {
+        byte[] bytes = resource(folder + file);
+        files.put(file, bytes);
+        digest.update(bytes);
+      }
       String name = HexFormat.of().formatHex(digest.digest(), 0, 16);
       Path home = privateFolder(Path.of(System.getProperty("java.io.tmpdir")));
       Path target = home.resolve(name);
       if (!Files.isDirectory(target)) {
-        publish(home, target, core, shim);
+        publish(home, target, files);
       }
-      verify(target.resolve(CORE), core);
-      verify(target.resolve(SHIM), shim);
+      for (Map.Entry<String, byte[]> file : files.entrySet()) {
+        verify(target.resolve(file.getKey()), file.getValue());
+      }
       unpacked = target;
       return target;
     } catch (IOException e) {
@@ -126,15 +135,18 @@ public final class NativeLibraries {
   /**
    * All ranks of a node may do this at once: each fills a folder of its own, the first rename wins.
    */
-  private static void publish(Path home, Path target, byte[] core, byte[] shim) throws IOException {
+  private static void publish(Path home, Path target, Map<String, byte[]> files)
+      throws IOException {
     Path pending = Files.createTempDirectory(home, "pending-");
-    write(pending.resolve(CORE), core);
-    write(pending.resolve(SHIM), shim);
+    for (Map.Entry<String, byte[]> file : files.entrySet()) {
+      write(pending.resolve(file.getKey()), file.getValue());
+    }
     try {
       Files.move(pending, target, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
-      Files.deleteIfExists(pending.resolve(CORE));
-      Files.deleteIfExists(pending.resolve(SHIM));
+      for (String file : files.keySet()) {
+        Files.deleteIfExists(pending.resolve(file));
+      }
       Files.deleteIfExists(pending);
       if (!Files.isDirectory(target)) {
         throw e;
