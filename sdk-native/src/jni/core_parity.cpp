@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // io.cairn.natives.NativeErasureCode: conversions and calls.
-#include <stdexcept>
-
 #include "jni_support.hpp"
 #include "parity/recipe.hpp"
 
@@ -22,14 +20,9 @@ JNIEXPORT jlong JNICALL Java_io_cairn_natives_NativeErasureCode_create(JNIEnv* e
                                                                        jint wanted) {
   std::vector<int> shards(static_cast<size_t>(env->GetArrayLength(available)));
   env->GetIntArrayRegion(available, 0, static_cast<jsize>(shards.size()), shards.data());
-  try {
-    return reinterpret_cast<jlong>(new Recipe(dataShards, parityShards, shards, wanted));
-  } catch (const std::invalid_argument& e) {
-    throwJava(env, "java/lang/IllegalArgumentException", e.what());
-  } catch (const std::exception& e) {
-    throwJava(env, "java/lang/IllegalStateException", e.what());
-  }
-  return 0;
+  return guarded(
+      env, [&] { return reinterpret_cast<jlong>(new Recipe(dataShards, parityShards, shards, wanted)); },
+      "java/lang/IllegalArgumentException");
 }
 
 JNIEXPORT void JNICALL Java_io_cairn_natives_NativeErasureCode_destroy(JNIEnv*, jclass, jlong recipe) {
@@ -55,10 +48,6 @@ JNIEXPORT void JNICALL Java_io_cairn_natives_NativeErasureCode_combine(JNIEnv* e
       return;
     }
   }
-  try {
-    at<Recipe>(recipe)->combine(from, to, length);
-  } catch (const std::exception& e) {
-    throwJava(env, "java/lang/IllegalStateException", e.what());
-  }
+  guarded(env, [&] { at<Recipe>(recipe)->combine(from, to, length); });
 }
 }

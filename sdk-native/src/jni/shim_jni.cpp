@@ -2,8 +2,6 @@
 // io.cairn.natives.Shim and NativeFabric, and the promotion of this library's symbols.
 #include <dlfcn.h>
 
-#include <exception>
-
 #include "channel/bytes.hpp"
 #include "jni_support.hpp"
 #include "shim/fabric.hpp"
@@ -12,17 +10,6 @@
 using namespace cairn;
 
 namespace {
-
-// Runs the body; what it throws becomes a Java exception.
-template <class Body>
-auto guarded(JNIEnv* env, Body body) -> decltype(body()) {
-  try {
-    return body();
-  } catch (const std::exception& e) {
-    throwJava(env, "java/lang/IllegalStateException", e.what());
-    return decltype(body())();
-  }
-}
 
 std::vector<int64_t> longs(JNIEnv* env, jlongArray array) {
   std::vector<int64_t> values(static_cast<size_t>(env->GetArrayLength(array)));
@@ -193,16 +180,7 @@ JNIEXPORT jobjectArray JNICALL Java_io_cairn_natives_NativeFabric_allGather(JNIE
   return guarded(env, [&]() -> jobjectArray {
     std::vector<int> lengths;
     std::vector<char> all = at<Fabric>(fabric)->allGather(fromJava(env, mine), lengths);
-    jobjectArray result = env->NewObjectArray(static_cast<jsize>(lengths.size()), env->FindClass("[B"), nullptr);
-    size_t offset = 0;
-    for (size_t i = 0; result && i < lengths.size(); i++) {
-      jbyteArray element = toJava(env, all.data() + offset, static_cast<size_t>(lengths[i]));
-      if (!element) return nullptr;
-      env->SetObjectArrayElement(result, static_cast<jsize>(i), element);
-      env->DeleteLocalRef(element);
-      offset += static_cast<size_t>(lengths[i]);
-    }
-    return result;
+    return toJava(env, all, lengths);
   });
 }
 

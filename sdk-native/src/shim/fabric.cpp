@@ -1,37 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fabric.hpp"
 
-#include <climits>
-#include <stdexcept>
-#include <string>
+#include "pmpi_support.hpp"
 
 namespace cairn {
 
 namespace {
 
 constexpr int kTag = 1;
+constexpr char kWhere[] = "the agents' communicator";
 
-void check(int result, const char* call) {
-  if (result == MPI_SUCCESS) return;
-  char text[MPI_MAX_ERROR_STRING];
-  int length = 0;
-  PMPI_Error_string(result, text, &length);
-  throw std::runtime_error(std::string(call) + " failed on the agents' communicator: " +
-                           std::string(text, static_cast<size_t>(length)));
-}
-
-int length(size_t bytes) {
-  if (bytes > INT_MAX) throw std::runtime_error("a message of " + std::to_string(bytes) + " bytes is too long");
-  return static_cast<int>(bytes);
-}
+void check(int result, const char* call) { requireSuccess(result, call, kWhere); }
 
 }  // namespace
 
 Fabric::Fabric() {
-  check(PMPI_Comm_dup(MPI_COMM_WORLD, &pulses_), "MPI_Comm_dup");
-  check(PMPI_Comm_dup(MPI_COMM_WORLD, &messages_), "MPI_Comm_dup");
-  PMPI_Comm_set_errhandler(pulses_, MPI_ERRORS_RETURN);
-  PMPI_Comm_set_errhandler(messages_, MPI_ERRORS_RETURN);
+  pulses_ = duplicateWorld(kWhere);
+  messages_ = duplicateWorld(kWhere);
   PMPI_Comm_rank(pulses_, &rank_);
   PMPI_Comm_size(pulses_, &size_);
 }
@@ -41,10 +26,10 @@ void Fabric::startPulse(std::vector<int64_t> max, std::vector<int64_t> sum) {
   sumIn_ = std::move(sum);
   maxOut_.resize(maxIn_.size());
   sumOut_.resize(sumIn_.size());
-  check(PMPI_Iallreduce(maxIn_.data(), maxOut_.data(), length(maxIn_.size()), MPI_INT64_T, MPI_MAX, pulses_, &pulse_[0]),
+  check(PMPI_Iallreduce(maxIn_.data(), maxOut_.data(), countOf(maxIn_.size()), MPI_INT64_T, MPI_MAX, pulses_, &pulse_[0]),
         "MPI_Iallreduce");
   // Sums wrap modulo 2^64: fingerprints rely on it.
-  check(PMPI_Iallreduce(sumIn_.data(), sumOut_.data(), length(sumIn_.size()), MPI_UINT64_T, MPI_SUM, pulses_, &pulse_[1]),
+  check(PMPI_Iallreduce(sumIn_.data(), sumOut_.data(), countOf(sumIn_.size()), MPI_UINT64_T, MPI_SUM, pulses_, &pulse_[1]),
         "MPI_Iallreduce");
 }
 
@@ -57,7 +42,7 @@ bool Fabric::testPulse() {
 void Fabric::send(int destination, std::vector<char> message) {
   outgoing_.push_back({MPI_REQUEST_NULL, std::move(message)});
   Outgoing& out = outgoing_.back();
-  check(PMPI_Isend(out.bytes.data(), length(out.bytes.size()), MPI_BYTE, destination, kTag, messages_, &out.request),
+  check(PMPI_Isend(out.bytes.data(), countOf(out.bytes.size()), MPI_BYTE, destination, kTag, messages_, &out.request),
         "MPI_Isend");
 }
 
@@ -81,16 +66,11 @@ bool Fabric::poll(int& source, std::vector<char>& message) {
 }
 
 std::vector<char> Fabric::allGather(const std::vector<char>& mine, std::vector<int>& lengths) {
-  int own = length(mine.size());
+  int own = countOf(mine.size());
   lengths.assign(static_cast<size_t>(size_), 0);
   check(PMPI_Allgather(&own, 1, MPI_INT, lengths.data(), 1, MPI_INT, messages_), "MPI_Allgather");
-  std::vector<int> offsets(lengths.size());
   size_t total = 0;
-  for (size_t i = 0; i < lengths.size(); i++) {
-    offsets[i] = length(total);
-    total += static_cast<size_t>(lengths[i]);
-  }
-  length(total);
+  std::vector<int> offsets = offsetsOf(lengths, total);
   std::vector<char> all(total + 1);
   check(PMPI_Allgatherv(mine.data(), own, MPI_BYTE, all.data(), lengths.data(), offsets.data(), MPI_BYTE, messages_),
         "MPI_Allgatherv");

@@ -42,9 +42,15 @@ std::mutex mutex;
 std::list<FakeMessage*> unexpected;
 std::list<FakeRequest*> posted;
 std::deque<FakeRequest*>& unused = *new std::deque<FakeRequest*>;  // never destroyed: what is in it stays reachable
-FakeRequest sent;
+FakeRequest sent = [] {
+  FakeRequest done;
+  done.done = done.shared = true;
+  return done;
+}();
 
-size_t bytesOf(int count, MPI_Datatype type) { return static_cast<size_t>(count) * (type == MPI_BYTE ? 1 : 8); }
+size_t bytesOf(int count, MPI_Datatype type) {
+  return static_cast<size_t>(count) * (type == MPI_BYTE ? 1 : type == MPI_INT ? 4 : 8);
+}
 
 bool matches(const Envelope& wanted, const Envelope& found) {
   return wanted.comm == found.comm && (wanted.tag == MPI_ANY_TAG || wanted.tag == found.tag);
@@ -119,7 +125,6 @@ extern "C" {
 
 int PMPI_Init_thread(int*, char***, int, int* provided) {
   *provided = MPI_THREAD_MULTIPLE;
-  sent.done = sent.shared = true;
   return MPI_SUCCESS;
 }
 int PMPI_Finalize(void) { return MPI_SUCCESS; }
@@ -155,6 +160,9 @@ int PMPI_Type_size_x(MPI_Datatype type, MPI_Count* size) {
 int PMPI_Type_get_extent_x(MPI_Datatype type, MPI_Count* lower, MPI_Count* extent) {
   *lower = 0;
   return PMPI_Type_size_x(type, extent);
+}
+int PMPI_Get_count(const MPI_Status* status, MPI_Datatype type, int* count) {
+  return *count = static_cast<int>(status->_ucount / bytesOf(1, type)), MPI_SUCCESS;
 }
 int PMPI_Get_elements_x(const MPI_Status* status, MPI_Datatype type, MPI_Count* count) {
   return *count = static_cast<MPI_Count>(status->_ucount / bytesOf(1, type)), MPI_SUCCESS;
@@ -282,5 +290,29 @@ int PMPI_Mrecv(void* buf, int count, MPI_Datatype type, MPI_Message* message, MP
   *message = MPI_MESSAGE_NULL;
   if (status != MPI_STATUS_IGNORE) *status = request.status;
   return request.status.MPI_ERROR;
+}
+int PMPI_Imrecv(void* buf, int count, MPI_Datatype type, MPI_Message* message, MPI_Request* request) {
+  std::lock_guard<std::mutex> guard(mutex);
+  FakeRequest* r = newRequest();
+  r->buffer = static_cast<char*>(buf);
+  r->room = bytesOf(count, type);
+  auto* found = reinterpret_cast<FakeMessage*>(*message);
+  deliver(*r, *found);
+  delete found;
+  *message = MPI_MESSAGE_NULL;
+  return *request = handle(r), MPI_SUCCESS;
+}
+
+// Over one rank.
+int PMPI_Iallgather(const void* in, int count, MPI_Datatype type, void* out, int, MPI_Datatype, MPI_Comm,
+                    MPI_Request* request) {
+  std::memcpy(out, in, bytesOf(count, type));
+  return *request = handle(&sent), MPI_SUCCESS;
+}
+int PMPI_Iallgatherv(const void* in, int count, MPI_Datatype type, void* out, const int counts[], const int offsets[],
+                     MPI_Datatype, MPI_Comm, MPI_Request* request) {
+  if (counts[0] != count || offsets[0] != 0) return MPI_ERR_COUNT;
+  if (count) std::memcpy(out, in, bytesOf(count, type));
+  return *request = handle(&sent), MPI_SUCCESS;
 }
 }
