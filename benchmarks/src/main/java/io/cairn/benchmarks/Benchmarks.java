@@ -12,6 +12,7 @@ public final class Benchmarks {
 
         jmh        each stage of a checkpoint by itself; the options are JMH's (-h lists them)
         encode     how images are stored: as they are, with LZ4, or as is measured to be better
+        parity     parity shards and rebuilt ones
         messaging  what shim and idle agent add to a message between two ranks
         epoch      pause, time to durable and memory of whole epochs of two ranks
         (none)     all of them, as they are
@@ -38,6 +39,8 @@ public final class Benchmarks {
       JmhBenchmarks.run(List.of("-v", "silent", "-foe", "true"));
       heading("Encoding");
       EncodeBenchmark.run(List.of());
+      heading("Parity");
+      ParityBenchmark.run(List.of());
       heading("Messages");
       MessagingBenchmark.run(List.of());
       heading("Epochs");
@@ -53,6 +56,13 @@ public final class Benchmarks {
           System.out.println(EncodeBenchmark.USAGE);
         } else {
           EncodeBenchmark.run(rest);
+        }
+      }
+      case "parity" -> {
+        if (help) {
+          System.out.println(ParityBenchmark.USAGE);
+        } else {
+          ParityBenchmark.run(rest);
         }
       }
       case "messaging" -> {

@@ -2,7 +2,6 @@
 package io.cairn.benchmarks;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -10,7 +9,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.stream.Stream;
 
 /**
  * What the shim and an idle agent add to a message between two ranks: to a C program, and to one
@@ -239,19 +237,19 @@ final class MessagingBenchmark {
 
   /** The sources travel in this module's jar: what runs needs this machine's MPI. */
   private static Path compileProgram(Path directory) throws IOException, InterruptedException {
-    Path source = unpack("messaging.c", directory);
+    Path source = NativeSources.unpack("messaging.c", directory);
     Path program = directory.resolve("messaging");
-    compile("mpicc", "-O2", "-std=c11", "-o", program, source, "-pthread", "-ldl");
+    NativeSources.compile("mpicc", "-O2", "-std=c11", "-o", program, source, "-pthread", "-ldl");
     return program;
   }
 
   private static Path compileEpochs(Path directory) throws IOException, InterruptedException {
     for (String header : List.of("ledger", "channel_table", "hash", "lock", "export")) {
-      unpack("ledger/" + header + ".hpp", directory);
+      NativeSources.unpack("ledger/" + header + ".hpp", directory);
     }
-    Path source = unpack("epoch.cpp", directory);
+    Path source = NativeSources.unpack("epoch.cpp", directory);
     Path library = directory.resolve("libepoch.so");
-    compile(
+    NativeSources.compile(
         "mpicxx",
         "-O2",
         "-std=c++17",
@@ -265,32 +263,13 @@ final class MessagingBenchmark {
     return library;
   }
 
-  private static void compile(Object... words) throws IOException, InterruptedException {
-    List<String> command = Stream.of(words).map(Object::toString).toList();
-    int code = new ProcessBuilder(command).inheritIO().start().waitFor();
-    if (code != 0) {
-      throw new IOException(command.get(0) + " ended with " + code);
-    }
-  }
-
   /** The libraries of the SDK's jar, side by side; returns the shim. */
   private static Path shim(Path directory) throws IOException {
     String arch =
         System.getProperty("os.arch").equals("amd64") ? "x86_64" : System.getProperty("os.arch");
     String folder = "META-INF/native/linux-" + arch + "/";
-    unpack(folder + "libisal.so.2", directory);
-    unpack(folder + "libcairn-core.so", directory);
-    return unpack(folder + "libcairn.so", directory);
-  }
-
-  private static Path unpack(String resource, Path directory) throws IOException {
-    Path file = directory.resolve(resource.substring(resource.lastIndexOf('/') + 1));
-    try (InputStream in = MessagingBenchmark.class.getClassLoader().getResourceAsStream(resource)) {
-      if (in == null) {
-        throw new IOException("no " + resource + " on the class path");
-      }
-      Files.copy(in, file);
-    }
-    return file;
+    NativeSources.unpack(folder + "libisal.so.2", directory);
+    NativeSources.unpack(folder + "libcairn-core.so", directory);
+    return NativeSources.unpack(folder + "libcairn.so", directory);
   }
 }

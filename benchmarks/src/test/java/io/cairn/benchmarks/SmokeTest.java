@@ -81,6 +81,11 @@ class SmokeTest {
   }
 
   @Test
+  void shouldMeasureParityBesideIsal() throws Exception {
+    assertEquals(24, ParityBenchmark.measure(1, 1).rowCount());
+  }
+
+  @Test
   void shouldMeasureMessagesWithAndWithoutTheShim() throws Exception {
     MessagingBenchmark.run(List.of("--runs", "1", "--effort", "0.002"));
   }
