@@ -6,7 +6,8 @@ import java.nio.ByteBuffer;
 
 /**
  * Bulk data and agreement between the ranks' background threads, apart from the agents' fabric. One
- * thread at a time calls it; waiting costs no core, and each wait ends.
+ * thread at a time calls it; waiting costs no core, and each wait ends. As a wait asks only now and
+ * then, messages should be long (a MiB or more), and several under way at once.
  *
  * <p>{@link #allGather} throws a {@link TransportException} if a rank doesn't come before the
  * deadline. From then on the ranks are out of step: further agreements throw at once, while
