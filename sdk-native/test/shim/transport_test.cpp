@@ -82,9 +82,10 @@ TEST_F(TransportTest, shouldGatherTwice) {
 TEST_F(TransportTest, shouldMatchWhileItGathers) {
   char room[8];
   auto* receive = transport.receive(0, 1, room, 8);
-  send(1, "one");
+  auto* send = transport.send(0, 1, "one", 3);
   transport.startGather({});
   EXPECT_TRUE(transport.testGather());
-  EXPECT_FALSE(transport.cancel(receive));
+  EXPECT_TRUE(receive->matched);
+  EXPECT_EQ(3, transport.test(send));
   EXPECT_EQ(3, transport.test(receive));
 }

@@ -117,6 +117,18 @@ class LocalTransportTest {
     assertThrows(TransportException.class, () -> transport.allGather(new byte[1]));
   }
 
+  @Test
+  void shouldStopWaitingWhenTheThreadIsInterrupted() {
+    LocalTransport.World world = new LocalTransport.World(2, LONG);
+    Transfer receive = world.transport(0).receive(1, 0, ByteBuffer.allocateDirect(1));
+    Thread.currentThread().interrupt();
+    String text =
+        assertThrows(TransportException.class, () -> world.transport(0).await(receive))
+            .getMessage();
+    assertTrue(Thread.interrupted(), "the thread isn't interrupted any more");
+    assertTrue(text.contains("interrupted after") && text.contains("from 1, tag 0"), text);
+  }
+
   private static ByteBuffer one(int value) {
     return ByteBuffer.allocateDirect(1).put(0, (byte) value);
   }
