@@ -6,7 +6,6 @@ import io.cairn.natives.NativeTransport;
 import io.cairn.store.Transport;
 import io.cairn.store.Transport.Transfer;
 import io.cairn.store.TransportException;
-import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -14,7 +13,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
-import java.util.concurrent.TimeUnit;
 import mpi.MPI;
 import mpi.MPIException;
 
@@ -32,7 +30,6 @@ public final class Bulk {
   private static final byte UNTOUCHED = 0x5A;
   private static final Duration DEADLINE = Duration.ofMinutes(2);
   private static final Duration SHORT_DEADLINE = Duration.ofMillis(300);
-  private static final long LATE_MILLIS = 1_000;
 
   private final Transport transport;
   private final int rank;
@@ -109,7 +106,6 @@ public final class Bulk {
       long nanos = System.nanoTime() - begin;
       report("moved=%d MiB/s=%.0f".formatted(moved, moved * 1e9 / (1 << 20) / nanos));
       receiveTooMuch();
-      waitForOneThatIsLate();
     } catch (Throwable e) {
       // The others wait for this rank.
       failure = e;
@@ -256,25 +252,6 @@ public final class Bulk {
     // Nothing comes for this one.
     if (!transport.receive(0, 1, room.clear()).cancel()) {
       throw new IllegalStateException("a message from nowhere");
-    }
-  }
-
-  /** Waiting costs no core. */
-  private void waitForOneThatIsLate() throws InterruptedException {
-    if (rank == 0) {
-      Thread.sleep(LATE_MILLIS);
-    }
-    var threads = ManagementFactory.getThreadMXBean();
-    long begin = System.nanoTime();
-    long cpuBegin = threads.getCurrentThreadCpuTime();
-    transport.allGather(new byte[] {1});
-    long cpu = threads.getCurrentThreadCpuTime() - cpuBegin;
-    long waited = System.nanoTime() - begin;
-    report(
-        "waited for %d ms with %d ms on a core"
-            .formatted(TimeUnit.NANOSECONDS.toMillis(waited), TimeUnit.NANOSECONDS.toMillis(cpu)));
-    if (waited > TimeUnit.MILLISECONDS.toNanos(LATE_MILLIS / 2) && cpu > waited / 4) {
-      throw new IllegalStateException("waiting takes a core");
     }
   }
 
