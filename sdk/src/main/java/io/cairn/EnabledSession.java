@@ -67,6 +67,7 @@ final class EnabledSession extends Session {
   private final NativeLedger ledger;
   private final JobDirectory directory;
   private final DirectoryStore store;
+  private final Tiers tiers;
   private final ImageCapture capture;
   private final FileOperations files;
   private final FaultHook faults;
@@ -98,7 +99,8 @@ final class EnabledSession extends Session {
                 options.job(),
                 options.keep(),
                 options.lockWait().toMillis(),
-                Duration.ofMillis(200).toMillis()),
+                Duration.ofMillis(200).toMillis(),
+                options.shared()),
             pages.pageSizeBytes(),
             fabric,
             files,
@@ -114,6 +116,8 @@ final class EnabledSession extends Session {
         new DirectoryStore(
             directory, files, faults, DirectoryStore.backgroundThread(), System::nanoTime);
     store.whenFenced(this::endFenced);
+    tiers = Tiers.open(options, directory, files, faults);
+    directory.sharedProblem().ifPresent(log::sharedIsOut);
     long budget = options.stagingBytes().orElseGet(StagingBudget::automatic);
     capture =
         new ImageCapture(
@@ -186,10 +190,11 @@ final class EnabledSession extends Session {
     try {
       Choice choice =
           options.restore() == CairnOptions.Restore.FRESH
-              ? new Choice(Optional.empty(), List.of(), Set.of())
-              : new RestoreAgreement(directory, fabric, files)
+              ? new Choice(Optional.empty(), 0, List.of(), List.of(), Set.of())
+              : new RestoreAgreement(directory, fabric, files, Optional.of(tiers.recovery()))
                   .choose(START_AFRESH, avoidedEpochs());
       log.fallenBack(choice.reasons());
+      log.recovered(choice.recovered());
       Origin origin = Origin.fresh(directory.generation());
       if (choice.epoch().isPresent()) {
         Restorer restorer = new Restorer(pages, registry, files, faults);
@@ -218,6 +223,7 @@ final class EnabledSession extends Session {
       } else {
         log.fresh(directory.generation(), directory.directory());
       }
+      tiers.start(store, log, this::endFenced, choice.epoch(), choice.jobDigest());
       store.ranksAgreed(choice.epoch(), choice.broken());
       capture.prepare();
       if (reporter != null) {
@@ -377,6 +383,7 @@ final class EnabledSession extends Session {
         reporter.closed();
       }
       capture.close();
+      tiers.close();
       store.close();
       directory.close();
       fabric.close();

@@ -6,6 +6,8 @@ import io.cairn.api.CheckpointListener.RestoredEvent;
 import io.cairn.coordinate.BareCutReport;
 import io.cairn.coordinate.EpochLog;
 import io.cairn.coordinate.EpochReport;
+import io.cairn.image.EpochId;
+import io.cairn.tier.Tier;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.util.List;
@@ -124,6 +126,50 @@ final class EpochLogger implements EpochLog {
   void fresh(long generation, Path directory) {
     if (informs) {
       LOGGER.log(Level.INFO, "generation %d starts afresh in %s".formatted(generation, directory));
+    }
+  }
+
+  void sharedIsOut(String problem) {
+    if (rank == 0) {
+      LOGGER.log(
+          Level.WARNING,
+          "the shared tier is left out in this launch, as its directory can't be used: " + problem);
+    }
+  }
+
+  /** What slower tiers can't do. */
+  void shortcomings(List<String> texts) {
+    if (rank == 0) {
+      texts.forEach(text -> LOGGER.log(Level.WARNING, text));
+    }
+  }
+
+  void isProtected(Tier tier, EpochId epoch, double seconds) {
+    if (informs) {
+      LOGGER.log(
+          Level.INFO,
+          String.format(
+              Locale.ROOT,
+              "%s is protected by the %s tier, after %.1f s",
+              epoch,
+              tier.word(),
+              seconds));
+    }
+  }
+
+  void notProtected(Tier tier, EpochId epoch, Exception failure) {
+    if (speaks) {
+      LOGGER.log(
+          Level.WARNING,
+          "%s could not be protected by the %s tier: %s; it stays as it was"
+              .formatted(epoch, tier.word(), failure.getMessage()));
+    }
+  }
+
+  /** Which images were not where their ranks run. */
+  void recovered(List<String> texts) {
+    if (informs) {
+      texts.forEach(text -> LOGGER.log(Level.INFO, text));
     }
   }
 

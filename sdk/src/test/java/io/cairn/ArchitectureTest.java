@@ -71,7 +71,8 @@ class ArchitectureTest {
               "io.cairn.natives",
               "io.cairn.report",
               "io.cairn.restore",
-              "io.cairn.store");
+              "io.cairn.store",
+              "io.cairn.tier");
 
   @ArchTest static final ArchRule shouldKeepApiFreeOfEverythingElse = onlyKnows("api", nothing());
 
@@ -91,7 +92,15 @@ class ArchitectureTest {
   static final ArchRule shouldLetRestoreKnowWhatItMirrors =
       onlyKnows(
           "restore",
-          inPackage("image").or(inPackage("store")).or(inPackage("capture")).or(ports()));
+          inPackage("image")
+              .or(inPackage("store"))
+              .or(inPackage("tier"))
+              .or(inPackage("capture"))
+              .or(ports()));
+
+  @ArchTest
+  static final ArchRule shouldLetTiersKnowTheStoreTheyAddTo =
+      onlyKnows("tier", inPackage("image").or(inPackage("store")).or(ports()));
 
   @ArchTest
   static final ArchRule shouldLetNativesKnowOnlyWhatTheyImplement =

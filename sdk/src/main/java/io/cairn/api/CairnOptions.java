@@ -52,6 +52,36 @@ public final class CairnOptions {
     AUTO
   }
 
+  /** What a commit waits for. */
+  public enum Commit {
+    /** The ranks' own stores. */
+    LOCAL,
+    /** Partner copies too. */
+    PARTNER,
+    /** Redundancy sets too. */
+    SET
+  }
+
+  /**
+   * How large redundancy sets are.
+   *
+   * @param data K, at least 1
+   * @param parity M, at least 1: so many members of a set can be lost
+   */
+  public record SetSize(int data, int parity) {
+    public SetSize {
+      if (data < 1 || parity < 1 || data + parity > 255) {
+        throw new IllegalArgumentException(
+            data + "+" + parity + ": expected 1 or more of each, at most 255 together");
+      }
+    }
+
+    @Override
+    public String toString() {
+      return data + "+" + parity;
+    }
+  }
+
   /** How much Cairn writes to its log (the system logger {@code io.cairn}). */
   public enum LogLevel {
     /** Warnings and errors only. */
@@ -191,6 +221,62 @@ public final class CairnOptions {
     return get(Option.STORE_BANDWIDTH);
   }
 
+  /** Every how many committed epochs go to a partner; empty if none does. */
+  public OptionalLong partner() {
+    return get(Option.PARTNER);
+  }
+
+  /** How many epochs with partner copies are kept. */
+  public int partnerKeep() {
+    return get(Option.PARTNER_KEEP);
+  }
+
+  /** How large redundancy sets are; empty if there are none. */
+  public Optional<SetSize> set() {
+    return get(Option.SET);
+  }
+
+  /** Every how many committed epochs are encoded in redundancy sets. */
+  public int setEvery() {
+    return get(Option.SET_EVERY);
+  }
+
+  /** How many encoded epochs are kept. */
+  public int setKeep() {
+    return get(Option.SET_KEEP);
+  }
+
+  /** Directory that all nodes see, to which epochs are flushed; empty if there is none. */
+  public Optional<Path> shared() {
+    return get(Option.SHARED);
+  }
+
+  /** Every how many committed epochs are flushed. */
+  public int sharedEvery() {
+    return get(Option.SHARED_EVERY);
+  }
+
+  /** How many flushed epochs are kept. */
+  public int sharedKeep() {
+    return get(Option.SHARED_KEEP);
+  }
+
+  /** Most that each rank flushes in a second, in bytes; empty for no limit. */
+  public OptionalLong sharedBandwidthBytes() {
+    return get(Option.SHARED_BANDWIDTH);
+  }
+
+  /** What a commit waits for. */
+  public Commit commit() {
+    return get(Option.COMMIT);
+  }
+
+  /** What this rank fails together with; empty for its node. */
+  public Optional<String> failureGroup() {
+    Setting setting = settings.get(Option.FAILURE_GROUP);
+    return setting == null ? Optional.empty() : Optional.of((String) setting.value());
+  }
+
   /** How long late messages are left for the application to receive. */
   public Duration drainDeadline() {
     return get(Option.DRAIN_DEADLINE);
@@ -239,7 +325,8 @@ public final class CairnOptions {
     List<String> lines = new ArrayList<>();
     for (Option<?> option : Option.ALL) {
       Setting setting = settings.get(option);
-      if (setting != null) {
+      // Failure groups differ from rank to rank.
+      if (setting != null && option != Option.FAILURE_GROUP) {
         lines.add("%s=%s (%s)".formatted(option.property(), setting.text(), setting.origin()));
       }
     }
@@ -332,6 +419,26 @@ public final class CairnOptions {
     /** Most that each rank writes to its images in a second, in bytes. */
     public Builder storeBandwidthBytes(long bytesPerSecond) {
       return put(Option.STORE_BANDWIDTH, bytesPerSecond + "B");
+    }
+
+    /** Copies the images of every so many committed epochs to a partner, from 1. */
+    public Builder partner(long everyEpochs) {
+      return put(Option.PARTNER, Long.toString(everyEpochs));
+    }
+
+    /** Encodes images in redundancy sets of this size. */
+    public Builder set(int data, int parity) {
+      return put(Option.SET, data + "+" + parity);
+    }
+
+    /** Flushes epochs to this directory, which all nodes see. */
+    public Builder shared(Path directory) {
+      return put(Option.SHARED, directory.toString());
+    }
+
+    /** What a commit waits for. */
+    public Builder commit(Commit tier) {
+      return put(Option.COMMIT, tier.name().toLowerCase(java.util.Locale.ROOT));
     }
 
     /** How long late messages are left for the application to receive. */

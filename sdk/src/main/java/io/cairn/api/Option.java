@@ -107,6 +107,90 @@ final class Option<T> {
               + " worth, so that the storage doesn't get it all at the end. An epoch takes longer, and the application"
               + " waits if the `staging` memory is too small for it.");
 
+  static final Option<OptionalLong> PARTNER =
+      new Option<>(
+          "partner",
+          OptionType.COUNT_OR_OFF,
+          "off",
+          "Copy the images of every so many committed epochs to a rank in another failure group, in the background:"
+              + " a lost node's images are there. `1` copies all of them.");
+
+  static final Option<Optional<CairnOptions.SetSize>> SET =
+      new Option<>(
+          "set",
+          OptionType.SET_OR_OFF,
+          "off",
+          "Encode the images of each K+M ranks of different failure groups together (Reed-Solomon; with M=1 it is"
+              + " XOR), in the background: the images of any M lost nodes of a set can be rebuilt, for M/K of the"
+              + " images' size.");
+
+  static final Option<Integer> SET_EVERY =
+      new Option<>(
+          "set.every",
+          OptionType.positive(1_000_000),
+          "1",
+          "With `set`: encode every so many committed epochs.");
+
+  static final Option<Optional<Path>> SHARED =
+      new Option<>(
+          "shared",
+          OptionType.PATH_OR_OFF,
+          "off",
+          "Directory that all nodes see, to which epochs are flushed in the background: they survive the loss of all"
+              + " nodes. Created if it doesn't exist.");
+
+  static final Option<Integer> SHARED_EVERY =
+      new Option<>(
+          "shared.every",
+          OptionType.positive(1_000_000),
+          "1",
+          "With `shared`: flush every so many committed epochs. One that comes while another is being flushed is left"
+              + " out.");
+
+  static final Option<OptionalLong> SHARED_BANDWIDTH =
+      new Option<>(
+          "shared.bandwidth",
+          OptionType.BYTES_OR_OFF,
+          "off",
+          "With `shared`: most that each rank writes there in a second.");
+
+  static final Option<Integer> PARTNER_KEEP =
+      new Option<>(
+          "partner.keep",
+          OptionType.positive(1_000),
+          "2",
+          "With `partner`: how many epochs with partner copies are kept, however many newer ones have none.");
+
+  static final Option<Integer> SET_KEEP =
+      new Option<>(
+          "set.keep",
+          OptionType.positive(1_000),
+          "2",
+          "With `set`: how many encoded epochs are kept, however many newer ones aren't encoded.");
+
+  static final Option<Integer> SHARED_KEEP =
+      new Option<>(
+          "shared.keep",
+          OptionType.positive(1_000),
+          "2",
+          "With `shared`: how many epochs are kept there.");
+
+  static final Option<CairnOptions.Commit> COMMIT =
+      new Option<>(
+          "commit",
+          OptionType.COMMIT,
+          "local",
+          "What a commit waits for. `local`: all images are durable in the ranks' own stores. `partner`, `set`: every"
+              + " epoch is protected by that tier too, so that a committed epoch survives the loss of a node.");
+
+  static final Option<String> FAILURE_GROUP =
+      new Option<>(
+          "failure.group",
+          OptionType.GROUP,
+          "",
+          "What this rank fails together with, such as its rack: copies and parity go to other groups. The default is"
+              + " its node's host name. Give each rank its own, by the environment.");
+
   static final Option<Duration> DRAIN_DEADLINE =
       new Option<>(
           "drain.deadline",
@@ -185,6 +269,17 @@ final class Option<T> {
           STAGING,
           ENCODE,
           STORE_BANDWIDTH,
+          PARTNER,
+          PARTNER_KEEP,
+          SET,
+          SET_EVERY,
+          SET_KEEP,
+          SHARED,
+          SHARED_EVERY,
+          SHARED_KEEP,
+          SHARED_BANDWIDTH,
+          COMMIT,
+          FAILURE_GROUP,
           DRAIN_DEADLINE,
           HOLD_TIMEOUT,
           HOLD_LIMIT,

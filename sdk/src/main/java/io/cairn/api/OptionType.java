@@ -74,6 +74,23 @@ record OptionType<T>(String name, String expected, Function<String, T> parser) {
           "a size such as 64MiB or 2GiB, or off",
           text -> text.equals(OFF) ? OptionalLong.empty() : OptionalLong.of(parseBytes(text)));
 
+  static final OptionType<Optional<Path>> PATH_OR_OFF =
+      new OptionType<>(
+          "path",
+          "a path, or off",
+          text -> text.equals(OFF) ? Optional.empty() : Optional.of(parsePath(text)));
+
+  static final OptionType<Optional<CairnOptions.SetSize>> SET_OR_OFF =
+      new OptionType<>(
+          "K+M",
+          "two whole numbers such as 7+1 or 6+2, from 1 on and at most 255 together, or off",
+          text -> text.equals(OFF) ? Optional.empty() : Optional.of(parseSet(text)));
+
+  static final OptionType<String> GROUP =
+      new OptionType<>("text", "any text of 1 to 200 characters", OptionType::parseGroup);
+
+  static final OptionType<CairnOptions.Commit> COMMIT = ofEnum(CairnOptions.Commit.class);
+
   static final OptionType<CairnOptions.Encode> ENCODE = ofEnum(CairnOptions.Encode.class);
 
   static final OptionType<CairnOptions.Restore> RESTORE = ofEnum(CairnOptions.Restore.class);
@@ -125,6 +142,22 @@ record OptionType<T>(String name, String expected, Function<String, T> parser) {
       throw new IllegalArgumentException();
     }
     return text;
+  }
+
+  private static String parseGroup(String text) {
+    if (text.isEmpty() || text.length() > 200) {
+      throw new IllegalArgumentException();
+    }
+    return text;
+  }
+
+  private static CairnOptions.SetSize parseSet(String text) {
+    String[] numbers = text.split("\\+", -1);
+    if (numbers.length != 2) {
+      throw new IllegalArgumentException();
+    }
+    return new CairnOptions.SetSize(
+        (int) parseWhole(numbers[0], 254), (int) parseWhole(numbers[1], 254));
   }
 
   private static long parseWhole(String text, long max) {

@@ -41,7 +41,26 @@ public record EpochRecord(
    * @param lengthBytes length of its file
    * @param digest its digest
    */
-  public record Image(int rank, long lengthBytes, long digest) {}
+  public record Image(int rank, long lengthBytes, long digest) {
+
+    /** As {@link #parse} reads it. */
+    public String text() {
+      return rank + " " + lengthBytes + " " + hex(digest);
+    }
+
+    /** Reads {@code RANK LENGTH DIGEST} out of a field. */
+    public static Image parse(StateFile in, String key, String value, long leastRank, long mostRank)
+        throws CorruptImageException {
+      String[] parts = value.split(" ", -1);
+      if (parts.length != 3) {
+        throw in.invalid(key, value, "RANK LENGTH DIGEST");
+      }
+      return new Image(
+          (int) in.number("rank", parts[0], leastRank, mostRank),
+          in.number("length", parts[1], 0, Long.MAX_VALUE),
+          parseHex(in, parts[2]));
+    }
+  }
 
   /** Name of a rank's image in an epoch's directory. */
   public static String imageName(int rank) {
@@ -80,14 +99,19 @@ public record EpochRecord(
             .field("epoch", epoch.epoch())
             .field("digest", hex(jobDigest));
     for (Image image : images) {
-      builder.field("image", image.rank() + " " + image.lengthBytes() + " " + hex(image.digest()));
+      builder.field("image", image.text());
     }
     return builder.toBytes();
   }
 
   /** Reads a record and checks it; whose it is, the caller checks. */
   public static EpochRecord read(FileOperations files, Path file) throws IOException {
-    StateFile in = StateFile.read(files, file, KIND);
+    return parse(files.read(file, StateFile.MAX_BYTES), file);
+  }
+
+  /** Checks a record's bytes, which may have come from another node. */
+  public static EpochRecord parse(byte[] bytes, Path file) throws IOException {
+    StateFile in = StateFile.parse(bytes, file, KIND);
     String jobId = in.text("job");
     String uuid = in.text("uuid");
     int world = (int) in.number("world", 1, Integer.MAX_VALUE);
@@ -98,14 +122,9 @@ public record EpochRecord(
     List<Image> images = new ArrayList<>();
     int last = -1;
     while (in.hasNext("image")) {
-      String value = in.text("image");
-      String[] parts = value.split(" ", -1);
-      if (parts.length != 3) {
-        throw in.invalid("image", value, "RANK LENGTH DIGEST");
-      }
-      last = (int) in.number("rank", parts[0], last + 1L, world - 1L);
-      long length = in.number("length", parts[1], 0, Long.MAX_VALUE);
-      images.add(new Image(last, length, parseHex(in, parts[2])));
+      Image image = Image.parse(in, "image", in.text("image"), last + 1L, world - 1L);
+      last = image.rank();
+      images.add(image);
     }
     in.end();
     return new EpochRecord(jobId, parseUuid(in, uuid), world, epoch, digest, images);
@@ -144,11 +163,13 @@ public record EpochRecord(
     throw in.invalid("uuid", text, "a UUID");
   }
 
-  private static String hex(long value) {
+  /** 16 hexadecimal digits. */
+  public static String hex(long value) {
     return String.format("%016x", value);
   }
 
-  private static long parseHex(StateFile in, String text) throws CorruptImageException {
+  /** A digest out of a field. */
+  public static long parseHex(StateFile in, String text) throws CorruptImageException {
     try {
       if (text.length() == 16) {
         return Long.parseUnsignedLong(text, 16);

@@ -25,6 +25,14 @@ public enum FaultPoint {
   AFTER_RENAME_BEFORE_PRUNE,
   /** Before each file that is deleted. */
   DURING_PRUNE,
+  /** Before a slower tier's data flow. */
+  BEFORE_PROTECTION,
+  /** A slower tier's data are written; no record names them. */
+  AFTER_PROTECTION_STREAMS,
+  /** The pending record of a slower tier is durable on all ranks. */
+  AFTER_PENDING_PROTECTION,
+  /** An image was rebuilt or fetched before the restore; no record names it. */
+  AFTER_RECOVERED_IMAGE,
   /** Before each section that is restored. */
   DURING_RESTORE,
   /** Everything is restored, nothing on disk is changed. */

@@ -15,6 +15,9 @@ public interface FileOperations {
   /** Creates a file that must not exist, readable and writable by its owner only. */
   OutputFile create(Path file) throws IOException;
 
+  /** Opens a file that exists, to write on at its end. */
+  OutputFile append(Path file) throws IOException;
+
   /** Opens a file for reading. */
   InputFile open(Path file) throws IOException;
 

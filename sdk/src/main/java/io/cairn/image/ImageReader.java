@@ -396,6 +396,25 @@ public final class ImageReader implements Closeable {
     requireSame("rank", header.rank(), rank);
   }
 
+  /**
+   * Checks that it is the image that a record names.
+   *
+   * @throws ForeignImageException with both lengths and digests if it isn't
+   */
+  public void requireRecorded(EpochRecord.Image recorded) throws ForeignImageException {
+    if (lengthBytes != recorded.lengthBytes() || digest != recorded.digest()) {
+      throw new ForeignImageException(
+          file,
+          "image than the one recorded, by length and digest",
+          describe(lengthBytes, digest),
+          describe(recorded.lengthBytes(), recorded.digest()));
+    }
+  }
+
+  private static String describe(long lengthBytes, long digest) {
+    return lengthBytes + " bytes, " + String.format("0x%016x", digest);
+  }
+
   private void requireSame(String what, Object found, Object expected)
       throws ForeignImageException {
     if (!found.equals(expected)) {

@@ -63,7 +63,7 @@ public final class RateLimit {
   }
 
   /** How many of these bytes to write at once. */
-  int piece(int lengthBytes) {
+  public int piece(int lengthBytes) {
     return (int) Math.min(lengthBytes, Math.max(LEAST_PIECE_BYTES, bytesPerSecond / 20));
   }
 
@@ -71,7 +71,7 @@ public final class RateLimit {
    * After how many bytes to sync: what is left to the kernel would reach the device in one burst at
    * the end.
    */
-  long syncEveryBytes() {
+  public long syncEveryBytes() {
     return none() ? Long.MAX_VALUE : Math.max(LEAST_SYNC_BYTES, bytesPerSecond / 2);
   }
 
@@ -80,7 +80,7 @@ public final class RateLimit {
    *
    * @param stop whether they needn't be written any more
    */
-  void await(int lengthBytes, BooleanSupplier stop) throws IOException {
+  public void await(int lengthBytes, BooleanSupplier stop) throws IOException {
     if (none()) {
       return;
     }

@@ -42,7 +42,11 @@ public final class StateFile {
 
   /** Reads a file and checks it. */
   public static StateFile read(FileOperations files, Path file, String kind) throws IOException {
-    byte[] bytes = files.read(file, MAX_BYTES);
+    return parse(files.read(file, MAX_BYTES), file, kind);
+  }
+
+  /** Checks a file's bytes, which may have come from another node. */
+  public static StateFile parse(byte[] bytes, Path file, String kind) throws IOException {
     String text = new String(bytes, StandardCharsets.ISO_8859_1);
     String magic = "cairn-" + kind + " ";
     if (!text.startsWith(magic)) {

@@ -32,6 +32,15 @@ public final class SystemFiles implements FileOperations {
     FileChannel channel =
         FileChannel.open(
             file, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), OWNER_FILE);
+    return output(channel);
+  }
+
+  @Override
+  public OutputFile append(Path file) throws IOException {
+    return output(FileChannel.open(file, StandardOpenOption.APPEND));
+  }
+
+  private static OutputFile output(FileChannel channel) {
     return new OutputFile() {
       @Override
       public int write(ByteBuffer source) throws IOException {

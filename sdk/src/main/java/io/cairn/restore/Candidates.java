@@ -11,8 +11,8 @@ import java.util.TreeMap;
 
 /**
  * Which epochs a start may restore: those that are committed in any store, and those whose pending
- * record is in all of them. Then all ranks had everything durable, and only the deciding pulse's
- * outcome was lost.
+ * record is in all ranks' stores. Then all ranks had everything durable, and only the deciding
+ * pulse's outcome was lost.
  */
 public final class Candidates {
   private Candidates() {}
@@ -21,9 +21,15 @@ public final class Candidates {
    * The candidates, newest first.
    *
    * @param inventories of each store (or of each rank, as it sees its own) the epochs that have a
-   *     record there
+   *     record there; without stores that have nothing at all
    */
   public static Map<EpochId, Standing> of(List<Map<EpochId, Standing>> inventories) {
+    return of(inventories, Map.of());
+  }
+
+  /** The same, with those of the shared tier, of which only committed ones count. */
+  static Map<EpochId, Standing> of(
+      List<Map<EpochId, Standing>> inventories, Map<EpochId, Standing> shared) {
     NavigableMap<EpochId, Integer> recorded = new TreeMap<>();
     Map<EpochId, Standing> committed = new TreeMap<>();
     for (Map<EpochId, Standing> inventory : inventories) {
@@ -35,6 +41,13 @@ public final class Candidates {
             }
           });
     }
+    shared.forEach(
+        (epoch, standing) -> {
+          if (standing == Standing.COMMITTED) {
+            recorded.putIfAbsent(epoch, 0);
+            committed.put(epoch, standing);
+          }
+        });
     Map<EpochId, Standing> candidates = new LinkedHashMap<>();
     for (EpochId epoch : recorded.descendingKeySet()) {
       if (committed.containsKey(epoch)) {

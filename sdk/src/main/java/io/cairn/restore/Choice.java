@@ -10,12 +10,20 @@ import java.util.Set;
  * What all ranks agreed to restore; the same on all.
  *
  * @param epoch the epoch, or nothing: the job starts afresh
+ * @param jobDigest that epoch's job-wide digest
  * @param reasons why newer epochs are not used, a line each
+ * @param recovered which images were brought to where their ranks run, a line each
  * @param broken those newer epochs
  */
-public record Choice(Optional<EpochId> epoch, List<String> reasons, Set<EpochId> broken) {
+public record Choice(
+    Optional<EpochId> epoch,
+    long jobDigest,
+    List<String> reasons,
+    List<String> recovered,
+    Set<EpochId> broken) {
   public Choice {
     reasons = List.copyOf(reasons);
+    recovered = List.copyOf(recovered);
     broken = Set.copyOf(broken);
   }
 }

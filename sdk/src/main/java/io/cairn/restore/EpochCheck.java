@@ -4,7 +4,6 @@ package io.cairn.restore;
 import io.cairn.image.EpochId;
 import io.cairn.image.EpochRecord;
 import io.cairn.image.FileOperations;
-import io.cairn.image.ForeignImageException;
 import io.cairn.image.ImageReader;
 import io.cairn.image.JobIdentity;
 import io.cairn.store.StoreView;
@@ -62,13 +61,7 @@ public final class EpochCheck {
     }
     try {
       image.requireIdentity(job, epoch, rank);
-      if (image.lengthBytes() != expected.lengthBytes() || image.digest() != expected.digest()) {
-        throw new ForeignImageException(
-            file,
-            "image than the one recorded, by length and digest",
-            describe(image.lengthBytes(), image.digest()),
-            describe(expected.lengthBytes(), expected.digest()));
-      }
+      image.requireRecorded(expected);
       return image;
     } catch (Throwable e) {
       image.close();
@@ -78,9 +71,5 @@ public final class EpochCheck {
 
   private static IOException missing(NoSuchFileException e) {
     return new MissingFileException(Path.of(e.getFile()), e);
-  }
-
-  private static String describe(long lengthBytes, long digest) {
-    return lengthBytes + " bytes, " + String.format("0x%016x", digest);
   }
 }

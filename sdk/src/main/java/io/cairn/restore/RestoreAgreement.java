@@ -10,6 +10,7 @@ import io.cairn.store.JobDirectory;
 import io.cairn.store.Standing;
 import io.cairn.store.StoreView;
 import io.cairn.store.Together;
+import io.cairn.tier.Recovery;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -19,20 +20,37 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 
 /**
  * Agrees on the newest of the {@link Candidates} that every rank can restore. Each rank checks all
- * of its image before it agrees. Changes nothing on disk.
+ * of its image before it agrees. Where that isn't enough, images are recovered; nothing else is
+ * changed on disk.
  */
 public final class RestoreAgreement {
+  /** A store that has nothing of the job, or has lost it: it says nothing about any epoch. */
+  private static final String NEWBORN = "newborn";
+
   private final JobDirectory directory;
   private final Group group;
   private final FileOperations files;
+  private final Optional<Recovery> recovery;
 
+  /** With what each rank's own store has, and nothing else. */
   public RestoreAgreement(JobDirectory directory, Group group, FileOperations files) {
+    this(directory, group, files, Optional.empty());
+  }
+
+  /**
+   * @param recovery gets images from where they are to where their ranks run, if there is any way
+   *     between the ranks
+   */
+  public RestoreAgreement(
+      JobDirectory directory, Group group, FileOperations files, Optional<Recovery> recovery) {
     this.directory = directory;
     this.group = group;
     this.files = files;
+    this.recovery = recovery;
   }
 
   /**
@@ -54,19 +72,50 @@ public final class RestoreAgreement {
   public Choice choose(String startAfreshHint, Set<EpochId> avoided) throws Exception {
     List<String> reasons = new ArrayList<>();
     Set<EpochId> broken = new HashSet<>();
-    List<String> inventories = Together.runText(group, this::inventory);
-    boolean everCommitted = inventories.stream().anyMatch(line -> line.startsWith("ever"));
+    List<String> inventories = Together.runText(group, () -> inventory(directory.view()));
+    String shared = Together.runText(group, this::sharedInventory).get(0);
+    boolean everCommitted =
+        shared.startsWith("ever") || inventories.stream().anyMatch(line -> line.startsWith("ever"));
     for (Map.Entry<EpochId, Standing> candidate :
-        Candidates.of(inventories.stream().map(RestoreAgreement::parse).toList()).entrySet()) {
+        Candidates.of(
+                inventories.stream()
+                    .filter(line -> !line.startsWith(NEWBORN))
+                    .map(RestoreAgreement::parse)
+                    .toList(),
+                parse(shared))
+            .entrySet()) {
       EpochId epoch = candidate.getKey();
       if (avoided.contains(epoch)) {
         reasons.add(epoch + ": left out, as whoever started this launch wants it");
         everCommitted |= candidate.getValue() == Standing.COMMITTED;
         continue;
       }
-      List<String> failures = check(epoch);
+      Check check = check(epoch);
+      List<String> failures = new ArrayList<>(check.failures().values());
       if (failures.isEmpty()) {
-        return new Choice(Optional.of(epoch), reasons, broken);
+        return new Choice(Optional.of(epoch), check.jobDigest(), reasons, List.of(), broken);
+      }
+      if (recovery.isPresent()) {
+        Recovery.Outcome outcome = recovery.get().recover(epoch, candidate.getValue());
+        if (outcome.sound()) {
+          return new Choice(
+              Optional.of(epoch),
+              outcome.jobDigest(),
+              reasons,
+              outcome.notes().stream().map(note -> epoch + ", " + note).toList(),
+              broken);
+        }
+        // That an image isn't where its rank runs is no reason where it could be got.
+        failures.clear();
+        check
+            .failures()
+            .forEach(
+                (rank, failure) -> {
+                  if (outcome.lost().isEmpty() || outcome.lost().contains(rank)) {
+                    failures.add(failure);
+                  }
+                });
+        outcome.notes().forEach(note -> failures.add(epoch + ", " + note));
       }
       reasons.addAll(failures);
       if (candidate.getValue() == Standing.COMMITTED) {
@@ -79,16 +128,27 @@ public final class RestoreAgreement {
     if (everCommitted) {
       throw new NoUsableEpochException(reasons, startAfreshHint);
     }
-    return new Choice(Optional.empty(), reasons, broken);
+    if (directory.sharedProblem().isPresent()) {
+      // There may be epochs there: to start afresh would be to lose them.
+      reasons.add("the shared tier can't be reached: " + directory.sharedProblem().get());
+      throw new NoUsableEpochException(reasons, startAfreshHint);
+    }
+    return new Choice(Optional.empty(), 0, reasons, List.of(), broken);
+  }
+
+  private String sharedInventory() throws IOException {
+    return group.rank() == 0 && directory.shared().isPresent()
+        ? inventory(directory.shared().get().view())
+        : NEWBORN;
   }
 
   /**
-   * Whether there ever was a committed epoch, then the epochs with a record: {@code ever c3.7
-   * p3.8}.
+   * Whether there ever was a committed epoch, or nothing at all, then the epochs with a record:
+   * {@code ever c3.7 p3.8}.
    */
-  private String inventory() throws IOException {
-    StoreView store = directory.view();
-    StringBuilder line = new StringBuilder(store.everCommitted() ? "ever" : "never");
+  private static String inventory(StoreView store) throws IOException {
+    String past = store.epochs().isEmpty() ? NEWBORN : "never";
+    StringBuilder line = new StringBuilder(store.everCommitted() ? "ever" : past);
     for (EpochId epoch : store.epochs()) {
       Optional<Standing> standing = store.standing(epoch);
       if (standing.isPresent()) {
@@ -111,10 +171,17 @@ public final class RestoreAgreement {
     return epochs;
   }
 
-  /** Checks an epoch on all ranks; returns a line for each rank that can't restore it. */
-  private List<String> check(EpochId epoch) throws Exception {
+  /**
+   * How an epoch's images are where their ranks run.
+   *
+   * @param failures by rank, why it can't restore it; what concerns all of them is of rank -1
+   * @param jobDigest the epoch's, if there are none
+   */
+  private record Check(Map<Integer, String> failures, long jobDigest) {}
+
+  private Check check(EpochId epoch) throws Exception {
     byte[][] answers = group.allGather(checkOwn(epoch).getBytes(StandardCharsets.UTF_8));
-    List<String> failures = new ArrayList<>();
+    Map<Integer, String> failures = new TreeMap<>();
     Set<String> jobDigests = new HashSet<>();
     long sum = 0;
     for (int rank = 0; rank < answers.length; rank++) {
@@ -124,18 +191,19 @@ public final class RestoreAgreement {
         sum += Long.parseLong(words[1]);
         jobDigests.add(words[2]);
       } else {
-        failures.add(epoch + ", rank " + rank + ": " + answer.substring("broken ".length()));
+        failures.put(rank, epoch + ", rank " + rank + ": " + answer.substring("broken ".length()));
       }
     }
     if (failures.isEmpty() && !jobDigests.equals(Set.of(Long.toString(sum)))) {
-      failures.add(
+      failures.put(
+          -1,
           epoch
               + ": the images are not those that were committed together: job-wide digest "
               + sum
               + ", records say "
               + jobDigests);
     }
-    return failures;
+    return new Check(failures, sum);
   }
 
   private String checkOwn(EpochId epoch) {

@@ -9,7 +9,6 @@ import io.cairn.image.FaultHook;
 import io.cairn.image.FaultPoint;
 import io.cairn.image.FileOperations;
 import io.cairn.image.ImageReader;
-import io.cairn.image.StateFile;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
@@ -17,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.NavigableSet;
 import java.util.Optional;
 import java.util.Set;
@@ -45,7 +45,10 @@ public final class DirectoryStore implements Store, Closeable {
   private long lastLookNanos;
   private boolean looked;
 
+  private volatile Protection protection = Protection.NONE;
   private volatile Recording recording = new Recording();
+  private volatile Protection.Vote vote = Protection.Vote.NOTHING_TO_DO;
+  private long recordedDigest; // of the agent's thread
   private volatile Consumer<FencedException> whenFenced = fenced -> {};
 
   // Of the executor: epochs that no rank group can restore, so they don't count as kept.
@@ -96,6 +99,16 @@ public final class DirectoryStore implements Store, Closeable {
     whenFenced = action;
   }
 
+  /** Slower tiers, which are told of epochs. Set it before the first epoch. */
+  public void protectBy(Protection tiers) {
+    protection = tiers;
+  }
+
+  /** An epoch's protection has changed: looks for what retention gives up. */
+  public void protectionChanged() {
+    background("delete what isn't needed any more", this::prune);
+  }
+
   /**
    * All ranks have agreed on the epoch that they restored: its record is published where another
    * store published it already, and what dead launches left is deleted. Nothing is deleted before
@@ -120,6 +133,8 @@ public final class DirectoryStore implements Store, Closeable {
 
   @Override
   public void record(long epoch, long jobDigest) {
+    recordedDigest = jobDigest;
+    vote = protection.beforeVote(directory.epochId(epoch), jobDigest);
     Recording mine = new Recording();
     recording = mine;
     if (!directory.leader()) {
@@ -179,12 +194,13 @@ public final class DirectoryStore implements Store, Closeable {
 
   @Override
   public Progress recordProgress() {
-    return recording.progress;
+    Progress own = recording.progress;
+    return own == Progress.DONE ? vote.progress() : own;
   }
 
   @Override
   public Throwable recordFailure() {
-    return recording.failure;
+    return recording.progress == Progress.FAILED ? recording.failure : vote.failure();
   }
 
   @Override
@@ -194,6 +210,7 @@ public final class DirectoryStore implements Store, Closeable {
 
   @Override
   public void commit(long epoch) {
+    protection.committed(directory.epochId(epoch), recordedDigest);
     if (!directory.leader()) {
       return;
     }
@@ -217,23 +234,12 @@ public final class DirectoryStore implements Store, Closeable {
     if (!directory.leader()) {
       return;
     }
-    Path place = directory.directory(epoch);
-    if (files.exists(place.resolve(EpochRecord.COMMITTED))
-        || !files.exists(place.resolve(EpochRecord.PENDING))) {
-      return;
-    }
-    Path marker = directory.directory().resolve(StoreView.COMMITTED_MARKER);
-    if (!files.exists(marker)) {
-      files.publish(
-          marker,
-          StateFile.builder("committed").field("uuid", directory.job().jobUuid()).toBytes());
-    }
-    files.rename(place.resolve(EpochRecord.PENDING), place.resolve(EpochRecord.COMMITTED));
-    files.syncDirectory(place);
+    directory.publish(directory.view(), epoch);
   }
 
   @Override
   public void abandon(long epoch) {
+    protection.abandoned(directory.epochId(epoch));
     if (!directory.leader()) {
       return;
     }
@@ -242,6 +248,7 @@ public final class DirectoryStore implements Store, Closeable {
         () -> {
           Path place = directory.directory(directory.epochId(epoch));
           files.delete(place.resolve(EpochRecord.PENDING));
+          deleteWhatTiersLeft(place);
           directory.leave(epoch);
           if (files.exists(place)) {
             try {
@@ -253,15 +260,30 @@ public final class DirectoryStore implements Store, Closeable {
         });
   }
 
+  /** Everything but the images, which the ranks that wrote them delete. */
+  private void deleteWhatTiersLeft(Path place) throws IOException {
+    Set<String> images = new HashSet<>();
+    directory.storeRanks().forEach(rank -> images.add(EpochRecord.imageName(rank)));
+    for (String name : files.list(place)) {
+      if (!images.contains(name)) {
+        files.delete(place.resolve(name));
+      }
+    }
+  }
+
   /**
-   * Deletes what retention gives up: committed epochs older than the kept ones; epochs of this
-   * launch that a newer committed one has overtaken; what dead launches left.
+   * Deletes what retention gives up: committed epochs older than the kept ones, unless a slower
+   * tier keeps them; epochs of this launch that a newer committed one has overtaken; what dead
+   * launches left.
    */
   private void prune() throws IOException {
     if (!directory.leader() || !agreed) {
       return;
     }
+    // Asked first: what a tier holds until it has its record must not fall between the two.
+    Set<EpochId> needed = new HashSet<>(protection.held());
     List<EpochId> epochs = directory.epochs();
+    needed.addAll(keptByTiers(epochs));
     EpochId newest = null;
     EpochId oldestKept = null;
     int kept = 0;
@@ -280,10 +302,27 @@ public final class DirectoryStore implements Store, Closeable {
               && !unusable.contains(epoch)
               && (epoch.generation() < directory.generation()
                   || (newest != null && epoch.compareTo(newest) < 0));
-      if (overtaken || remnant) {
+      if ((overtaken || remnant) && !needed.contains(epoch)) {
         delete(epoch);
       }
     }
+  }
+
+  /** For each tier the newest epochs that it protects, oldest first given. */
+  private Set<EpochId> keptByTiers(List<EpochId> epochs) throws IOException {
+    Set<EpochId> kept = new HashSet<>();
+    for (Map.Entry<String, Integer> tier : protection.kept().entrySet()) {
+      int left = tier.getValue();
+      for (int i = epochs.size() - 1; i >= 0 && left > 0; i--) {
+        if (committed(epochs.get(i))
+            && !unusable.contains(epochs.get(i))
+            && files.exists(directory.directory(epochs.get(i)).resolve(tier.getKey()))) {
+          kept.add(epochs.get(i));
+          left--;
+        }
+      }
+    }
+    return kept;
   }
 
   private boolean committed(EpochId epoch) throws IOException {

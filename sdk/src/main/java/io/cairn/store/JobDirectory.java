@@ -40,7 +40,10 @@ public final class JobDirectory implements ImageTarget, Closeable {
   private final System.Logger logger = System.getLogger("io.cairn.store");
 
   private JobIdentity job;
+  private List<String> storeIds = List.of();
   private List<Integer> storeRanks = List.of();
+  private final Optional<StoreView> sharedView;
+  private Optional<String> sharedProblem = Optional.empty();
   private long generation;
   private KernelLock lock;
 
@@ -51,6 +54,10 @@ public final class JobDirectory implements ImageTarget, Closeable {
     this.launch = launch;
     directory = settings.directory().toAbsolutePath().resolve(settings.jobId());
     view = new StoreView(files, directory);
+    sharedView =
+        settings
+            .shared()
+            .map(path -> new StoreView(files, path.toAbsolutePath().resolve(settings.jobId())));
   }
 
   /**
@@ -95,6 +102,7 @@ public final class JobDirectory implements ImageTarget, Closeable {
           }
         }
         storeRanks = Collections.unmodifiableList(ranks);
+        storeIds = List.copyOf(ids);
         return;
       }
       if (attempt == STORE_ATTEMPTS) {
@@ -169,13 +177,24 @@ public final class JobDirectory implements ImageTarget, Closeable {
 
   private void agreeOnJob(long pageBytes) throws Exception {
     // All ranks look at the same list, so they come to the same end.
-    List<String> known = Together.runText(group, () -> leader() ? readJob() : "");
+    List<String> known =
+        new ArrayList<>(Together.runText(group, () -> leader() ? readJob(view) : ""));
+    boolean write =
+        leader()
+            && (known.get(group.rank()).isEmpty() || known.get(group.rank()).startsWith("damaged"));
+    String shared = Together.runText(group, this::readSharedJob).get(0);
+    if (shared.startsWith("unreachable ")) {
+      sharedProblem = Optional.of(shared.substring("unreachable ".length()));
+      shared = "";
+    }
+    boolean writeShared = usesShared() && (shared.isEmpty() || shared.startsWith("damaged"));
+    known.add(shared);
     String uuid = null;
     String damage = null;
     for (int rank = 0; rank < known.size(); rank++) {
       String[] parts = known.get(rank).split(" ", 3);
       if (parts[0].equals("damaged")) {
-        damage = "rank " + rank + ": " + known.get(rank).substring("damaged ".length());
+        damage = name(rank) + ": " + known.get(rank).substring("damaged ".length());
       } else if (parts.length == 3) {
         Path file = Path.of(parts[2]);
         if (Integer.parseInt(parts[1]) != group.size()) {
@@ -191,18 +210,61 @@ public final class JobDirectory implements ImageTarget, Closeable {
       throw new IOException(
           damage + "; no other store knows the job. Its images can't be told from another job's");
     }
-    boolean write =
-        leader()
-            && (known.get(group.rank()).isEmpty() || known.get(group.rank()).startsWith("damaged"));
     String agreed = uuid;
     List<String> uuids =
         Together.runText(group, () -> agreed == null ? launch.random().toString() : agreed);
     job = new JobIdentity(settings.jobId(), UUID.fromString(uuids.get(0)), group.size(), pageBytes);
-    Together.runText(group, () -> write ? writeJob() : "");
+    Together.runText(group, () -> write ? writeJob(view) : "");
+    shareWithOthers(() -> writeShared ? writeJob(sharedView.orElseThrow()) : "");
   }
 
-  private String readJob() throws IOException {
-    Path file = directory.resolve(StoreView.JOB);
+  private String name(int index) {
+    return index < group.size() ? "rank " + index : "the shared tier";
+  }
+
+  /** Rank 0 looks after the shared tier's small files. One that can't be reached is left out. */
+  private String readSharedJob() throws IOException {
+    if (group.rank() != 0 || sharedView.isEmpty()) {
+      return "";
+    }
+    try {
+      files.createDirectories(sharedView.get().directory());
+      return readJob(sharedView.get());
+    } catch (ForeignImageException e) {
+      throw e;
+    } catch (IOException e) {
+      return "unreachable " + e;
+    }
+  }
+
+  private boolean usesShared() {
+    return sharedView.isPresent() && sharedProblem.isEmpty();
+  }
+
+  /** Rank 0 does it, if the shared tier is in use; if it fails, the tier is left out. */
+  private void shareWithOthers(Together.TextStep step) throws Exception {
+    String failure =
+        Together.runText(
+                group,
+                () -> {
+                  if (group.rank() != 0 || !usesShared()) {
+                    return "";
+                  }
+                  try {
+                    step.run();
+                    return "";
+                  } catch (IOException e) {
+                    return e.toString();
+                  }
+                })
+            .get(0);
+    if (!failure.isEmpty()) {
+      sharedProblem = Optional.of(failure);
+    }
+  }
+
+  private String readJob(StoreView view) throws IOException {
+    Path file = view.directory().resolve(StoreView.JOB);
     try {
       Optional<StoreView.Owner> owner = view.owner();
       if (owner.isEmpty()) {
@@ -217,9 +279,9 @@ public final class JobDirectory implements ImageTarget, Closeable {
     }
   }
 
-  private String writeJob() throws IOException {
+  private String writeJob(StoreView view) throws IOException {
     files.publish(
-        directory.resolve(StoreView.JOB),
+        view.directory().resolve(StoreView.JOB),
         StateFile.builder(StoreView.JOB)
             .field("job", job.jobId())
             .field("uuid", job.jobUuid())
@@ -229,15 +291,23 @@ public final class JobDirectory implements ImageTarget, Closeable {
   }
 
   private void agreeOnGeneration() throws Exception {
+    long[] shared = {0};
+    shareWithOthers(
+        () -> {
+          shared[0] = newestGeneration(sharedView.orElseThrow());
+          return "";
+        });
     List<String> known =
-        Together.runText(group, () -> Long.toString(leader() ? newestGeneration() : 0));
+        Together.runText(
+            group, () -> Long.toString(Math.max(shared[0], leader() ? newestGeneration(view) : 0)));
     generation = known.stream().mapToLong(Long::parseLong).max().orElseThrow() + 1;
-    Together.runText(group, () -> leader() ? writeGeneration() : "");
+    Together.runText(group, () -> leader() ? writeGeneration(view) : "");
+    shareWithOthers(() -> writeGeneration(sharedView.orElseThrow()));
   }
 
-  private long newestGeneration() throws IOException {
+  private long newestGeneration(StoreView view) throws IOException {
     long newest = 0;
-    for (EpochId epoch : epochs()) {
+    for (EpochId epoch : view.epochs()) {
       newest = Math.max(newest, epoch.generation());
     }
     try {
@@ -249,9 +319,9 @@ public final class JobDirectory implements ImageTarget, Closeable {
     return newest;
   }
 
-  private String writeGeneration() throws IOException {
+  private String writeGeneration(StoreView view) throws IOException {
     files.publish(
-        directory.resolve(StoreView.GENERATION),
+        view.directory().resolve(StoreView.GENERATION),
         StateFile.builder(StoreView.GENERATION)
             .field("generation", generation)
             .field("host", launch.host())
@@ -266,11 +336,17 @@ public final class JobDirectory implements ImageTarget, Closeable {
    *
    * @throws FencedException if it isn't; names the newer one
    */
-  void requireNewest() throws IOException {
+  public void requireNewest() throws IOException {
+    requireNewestIn(view);
+  }
+
+  void requireNewestIn(StoreView view) throws IOException {
     StoreView.Newest newest =
         view.newest()
             .orElseThrow(
-                () -> new NoSuchFileException(directory.resolve(StoreView.GENERATION).toString()));
+                () ->
+                    new NoSuchFileException(
+                        view.directory().resolve(StoreView.GENERATION).toString()));
     if (newest.generation() != generation) {
       throw new FencedException(
           "generation "
@@ -284,7 +360,7 @@ public final class JobDirectory implements ImageTarget, Closeable {
               + " since "
               + newest.started()
               + ") has taken over "
-              + directory
+              + view.directory()
               + "; this is generation "
               + generation
               + ", and commits nothing any more");
@@ -309,6 +385,46 @@ public final class JobDirectory implements ImageTarget, Closeable {
   /** The directory of an epoch. */
   public Path directory(EpochId epoch) {
     return directory.resolve(epoch.directoryName());
+  }
+
+  /**
+   * Renames an epoch's record in a store of the job, if that is still to be done: the epoch is
+   * committed there.
+   */
+  void publish(StoreView store, EpochId epoch) throws IOException {
+    Path place = store.directory(epoch);
+    if (files.exists(place.resolve(EpochRecord.COMMITTED))
+        || !files.exists(place.resolve(EpochRecord.PENDING))) {
+      return;
+    }
+    Path marker = store.directory().resolve(StoreView.COMMITTED_MARKER);
+    if (!files.exists(marker)) {
+      files.publish(marker, StateFile.builder("committed").field("uuid", job.jobUuid()).toBytes());
+    }
+    files.rename(place.resolve(EpochRecord.PENDING), place.resolve(EpochRecord.COMMITTED));
+    files.syncDirectory(place);
+  }
+
+  /** The random id of this rank's store; the same for all ranks that share it. */
+  public String storeId() {
+    return storeIds.get(group.rank());
+  }
+
+  /** For each rank the lowest rank that uses the same store. */
+  public List<Integer> leaders() {
+    return storeIds.stream().map(storeIds::indexOf).toList();
+  }
+
+  /** The shared tier's store, if there is one and it could be reached. */
+  public Optional<SharedStore> shared() {
+    return usesShared()
+        ? Optional.of(new SharedStore(this, sharedView.orElseThrow(), files))
+        : Optional.empty();
+  }
+
+  /** Why the shared tier is left out though there should be one. */
+  public Optional<String> sharedProblem() {
+    return sharedProblem;
   }
 
   /** Whether this rank is the lowest of those that share its store. */

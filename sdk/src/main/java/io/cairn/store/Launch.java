@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.store;
 
-import java.net.InetAddress;
-import java.net.UnknownHostException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.UUID;
@@ -28,10 +29,11 @@ public record Launch(String host, long pid, String started, UUID random) {
         UUID.randomUUID());
   }
 
+  /** As the kernel has it: a name that no address belongs to is a name, too. */
   private static String hostName() {
     try {
-      return InetAddress.getLocalHost().getHostName();
-    } catch (UnknownHostException e) {
+      return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
+    } catch (IOException e) {
       return "unknown";
     }
   }

@@ -3,6 +3,7 @@ package io.cairn.store;
 
 import io.cairn.image.JobIdentity;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /**
  * Where a job's images are, and how many.
@@ -12,15 +13,27 @@ import java.nio.file.Path;
  * @param keptEpochs how many committed epochs are kept, at least 1
  * @param lockWaitMillis how long to wait for another launch to end before giving up
  * @param requestPollMillis how often to look for an operator's request, at most
+ * @param shared the directory of the shared tier, if there is one; holds a directory for each job
  */
 public record StoreSettings(
-    Path directory, String jobId, int keptEpochs, long lockWaitMillis, long requestPollMillis) {
+    Path directory,
+    String jobId,
+    int keptEpochs,
+    long lockWaitMillis,
+    long requestPollMillis,
+    Optional<Path> shared) {
 
   public StoreSettings {
     JobIdentity.requireJobId(jobId);
     if (keptEpochs < 1) {
       throw new IllegalArgumentException("kept epochs: " + keptEpochs + ", expected 1 or more");
     }
+  }
+
+  /** Without a shared tier. */
+  public StoreSettings(
+      Path directory, String jobId, int keptEpochs, long lockWaitMillis, long requestPollMillis) {
+    this(directory, jobId, keptEpochs, lockWaitMillis, requestPollMillis, Optional.empty());
   }
 
   /**

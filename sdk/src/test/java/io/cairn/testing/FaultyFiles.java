@@ -110,7 +110,16 @@ public final class FaultyFiles implements FileOperations {
   @Override
   public OutputFile create(Path file) throws IOException {
     begin("create " + name(file), file);
-    OutputFile out = files.create(file);
+    return output(file, files.create(file));
+  }
+
+  @Override
+  public OutputFile append(Path file) throws IOException {
+    begin("append " + name(file), file);
+    return output(file, files.append(file));
+  }
+
+  private OutputFile output(Path file, OutputFile out) {
     return new OutputFile() {
       @Override
       public int write(ByteBuffer source) throws IOException {

@@ -52,6 +52,11 @@ public class MemoryFiles implements FileOperations {
   }
 
   @Override
+  public OutputFile append(Path file) {
+    throw new UnsupportedOperationException("append to " + file);
+  }
+
+  @Override
   public InputFile open(Path file) throws IOException {
     byte[] bytes = files.get(file);
     if (bytes == null) {

@@ -12,6 +12,7 @@ import io.cairn.image.EncodeMode;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FileOperations;
 import io.cairn.image.SystemFiles;
+import io.cairn.natives.NativeErasureCode;
 import io.cairn.restore.Choice;
 import io.cairn.restore.RestoreAgreement;
 import io.cairn.restore.RestoredImage;
@@ -20,10 +21,16 @@ import io.cairn.store.DirectoryStore;
 import io.cairn.store.JobDirectory;
 import io.cairn.store.Launch;
 import io.cairn.store.StoreSettings;
+import io.cairn.store.Transport;
+import io.cairn.tier.Protector;
+import io.cairn.tier.Recovery;
+import io.cairn.tier.TierSettings;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ExecutorService;
 
@@ -44,6 +51,13 @@ public final class SimulatedRank implements AutoCloseable {
   public final FileOperations files;
   private final FaultHook faults;
   private final ExecutorService storeThread = DirectoryStore.backgroundThread();
+
+  public final TierNews news = new TierNews();
+  public List<String> recovered = List.of();
+  public List<String> reasons = List.of();
+  private TierSettings tierSettings;
+  private Transport transport;
+  private Protector protector;
 
   public SimulatedRank(Path directory, Group group) throws Exception {
     this(new StoreSettings(directory, "job", 2, 0, 0), group, new SystemFiles(), FaultHook.NONE);
@@ -73,6 +87,12 @@ public final class SimulatedRank implements AutoCloseable {
             pages, registry, directory, captureSettings, files, faults, System::nanoTime);
   }
 
+  /** With slower tiers, and recovery before the restore. To be said before that. */
+  public void useTiers(TierSettings settings, Transport transport) {
+    tierSettings = settings;
+    this.transport = transport;
+  }
+
   /** Registers memory and returns its view. */
   public ByteBuffer region(String name, int lengthBytes) {
     long address = lengthBytes == 0 ? 0 : pages.allocate(lengthBytes);
@@ -82,12 +102,41 @@ public final class SimulatedRank implements AutoCloseable {
 
   /** Agrees with the other ranks and restores, if there is something. */
   public RestoredImage restore() throws Exception {
-    Choice choice = new RestoreAgreement(directory, group, files).choose("start-afresh");
+    Optional<Recovery> recovery =
+        Optional.ofNullable(transport)
+            .map(
+                t ->
+                    new Recovery(
+                        directory,
+                        t,
+                        new NativeErasureCode(),
+                        files,
+                        faults,
+                        System::nanoTime,
+                        20_000));
+    Choice choice = new RestoreAgreement(directory, group, files, recovery).choose("start-afresh");
+    recovered = choice.recovered();
+    reasons = choice.reasons();
     RestoredImage restored = null;
     if (choice.epoch().isPresent()) {
       restored =
           new Restorer(pages, registry, files, faults)
               .restore(directory, choice.epoch().get(), group);
+    }
+    if (tierSettings != null) {
+      protector =
+          Protector.open(
+              tierSettings,
+              directory,
+              transport,
+              new NativeErasureCode(),
+              files,
+              faults,
+              System::nanoTime,
+              news);
+      protector.whenProtected(store::protectionChanged);
+      store.protectBy(protector);
+      protector.start(choice.epoch(), choice.jobDigest());
     }
     store.ranksAgreed(choice.epoch(), choice.broken());
     capture.prepare();
@@ -204,9 +253,17 @@ public final class SimulatedRank implements AutoCloseable {
   /** Ends in order. */
   @Override
   public void close() throws IOException {
+    if (protector != null) {
+      protector.close();
+    }
     store.close();
     capture.close();
     directory.close();
+  }
+
+  /** What the layout of the tiers can't do. */
+  public List<String> shortcomings() {
+    return protector.shortcomings();
   }
 
   /** What the kernel does with a killed process: its lock is gone, nothing else happens. */

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.store;
+
+import io.cairn.image.EpochId;
+import io.cairn.image.EpochRecord;
+import io.cairn.image.FaultHook;
+import io.cairn.image.FileOperations;
+import io.cairn.image.ImageReader;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A job's directory that all nodes see, where epochs are flushed to: each rank brings its image,
+ * rank 0 publishes the record when all are there. Laid out as the ranks' own stores are.
+ */
+public final class SharedStore {
+  private final JobDirectory directory;
+  private final StoreView view;
+  private final FileOperations files;
+
+  SharedStore(JobDirectory directory, StoreView view, FileOperations files) {
+    this.directory = directory;
+    this.view = view;
+    this.files = files;
+  }
+
+  /** What it holds. */
+  public StoreView view() {
+    return view;
+  }
+
+  /** Makes the place for a rank's image; returns where it is written until it is whole. */
+  public Path prepare(EpochId epoch, int rank) throws IOException {
+    files.createDirectories(view.directory(epoch));
+    return view.directory(epoch).resolve("pending-" + EpochRecord.imageName(rank));
+  }
+
+  /** Whether the epoch's record is published. */
+  public boolean isCommitted(EpochId epoch) throws IOException {
+    return view.standing(epoch).equals(Optional.of(Standing.COMMITTED));
+  }
+
+  /** Whether every rank's image is there, whole. */
+  public boolean hasAllImages(EpochId epoch) throws IOException {
+    for (int rank = 0; rank < directory.job().worldSize(); rank++) {
+      if (!files.exists(view.imageFile(epoch, rank))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Publishes the record of an epoch whose images are all there.
+   *
+   * @throws FencedException if a newer launch uses this store
+   * @throws IOException if the images aren't those that were committed together
+   */
+  public void publish(EpochId epoch, long jobDigest) throws IOException {
+    directory.requireNewestIn(view);
+    List<EpochRecord.Image> images = new ArrayList<>();
+    long sum = 0;
+    for (int rank = 0; rank < directory.job().worldSize(); rank++) {
+      try (ImageReader image = ImageReader.open(files, view.imageFile(epoch, rank))) {
+        image.requireIdentity(directory.job(), epoch, rank);
+        images.add(new EpochRecord.Image(rank, image.lengthBytes(), image.digest()));
+        sum += EpochRecord.digestTerm(rank, image.digest());
+      }
+    }
+    if (sum != jobDigest) {
+      throw new IOException(
+          String.format(
+              "the images of %s in %s are not those that were committed: job-wide digest %016x,"
+                  + " expected %016x",
+              epoch, view.directory(), sum, jobDigest));
+    }
+    EpochRecord record =
+        new EpochRecord(
+            directory.job().jobId(),
+            directory.job().jobUuid(),
+            directory.job().worldSize(),
+            epoch,
+            jobDigest,
+            images);
+    Path place = view.directory(epoch);
+    files.delete(place.resolve(EpochRecord.PENDING));
+    files.write(place.resolve(EpochRecord.PENDING), record.encode());
+    files.syncDirectory(place);
+    files.syncDirectory(view.directory());
+    directory.publish(view, epoch);
+  }
+
+  /** Deletes all epochs but the newest ones, and what is left of older flushes. */
+  public void prune(int kept) throws IOException {
+    directory.requireNewestIn(view);
+    List<EpochId> epochs = view.epochs();
+    int found = 0;
+    for (int i = epochs.size() - 1; i >= 0; i--) {
+      boolean committed = isCommitted(epochs.get(i));
+      if (found >= kept || (found > 0 && !committed)) {
+        EpochDeletion.delete(files, view.directory(epochs.get(i)), FaultHook.NONE);
+      } else if (committed) {
+        found++;
+      }
+    }
+  }
+}

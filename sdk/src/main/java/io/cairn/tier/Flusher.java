@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.tier;
+
+import io.cairn.image.EpochId;
+import io.cairn.image.FileOperations;
+import io.cairn.image.ImageReader;
+import io.cairn.image.InputFile;
+import io.cairn.image.OutputFile;
+import io.cairn.image.RateLimit;
+import io.cairn.store.FencedException;
+import io.cairn.store.SharedStore;
+import java.io.Closeable;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.nio.ByteBuffer;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.function.LongSupplier;
+
+/**
+ * Copies this rank's images to the shared tier, one at a time and no faster than the limit; rank 0
+ * then waits for the others' and publishes the record. What an interrupted flush has written is
+ * used by the next one.
+ */
+final class Flusher implements Closeable {
+  private static final int BUFFER_BYTES = 1 << 20;
+  private static final long POLL_MILLIS = 200;
+
+  private final TierSettings settings;
+  private final Protector.Context context;
+  private final SharedStore shared;
+  private final LongSupplier nanoClock;
+  private final Protector.Listener listener;
+  private final RateLimit limit;
+
+  // Guarded by this.
+  private Thread thread;
+  private EpochId epoch;
+  private EpochId failedHere;
+  private EpochId failedAnywhere;
+  private boolean closing;
+
+  Flusher(
+      TierSettings settings,
+      Protector.Context context,
+      SharedStore shared,
+      LongSupplier nanoClock,
+      Protector.Listener listener) {
+    this.settings = settings;
+    this.context = context;
+    this.shared = shared;
+    this.nanoClock = nanoClock;
+    this.listener = listener;
+    limit = RateLimit.of(settings.sharedBytesPerSecond());
+  }
+
+  /** Whether an epoch is being flushed. */
+  synchronized boolean isBusy() {
+    return epoch != null;
+  }
+
+  /** The epoch whose flush has failed at this rank last; null if none has. */
+  synchronized EpochId failedHere() {
+    return failedHere;
+  }
+
+  /** The flush of this epoch has failed at some rank: there is nothing to wait for. */
+  synchronized void failedAnywhere(EpochId failed) {
+    failedAnywhere = failed;
+    notifyAll();
+  }
+
+  /** The epoch whose image is still needed here. */
+  synchronized Set<EpochId> held() {
+    return epoch == null ? Set.of() : Set.of(epoch);
+  }
+
+  /** Begins, in a thread of its own. Only when idle. */
+  synchronized void flush(EpochId next, long jobDigest) {
+    if (closing) {
+      return;
+    }
+    if (epoch != null) {
+      throw new IllegalStateException(epoch + " is being flushed, no time for " + next);
+    }
+    epoch = next;
+    thread = new Thread(() -> work(next, jobDigest), "cairn-flush");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  private void work(EpochId next, long jobDigest) {
+    long begin = nanoClock.getAsLong();
+    Exception failure = null;
+    boolean published = false;
+    try {
+      published = flushNow(next, jobDigest);
+    } catch (IOException | InterruptedException | RuntimeException e) {
+      failure = e;
+    }
+    boolean tell;
+    synchronized (this) {
+      epoch = null;
+      failedHere = failure == null ? failedHere : next;
+      tell = !closing;
+    }
+    if (failure instanceof FencedException fenced) {
+      listener.fenced(fenced);
+    } else if (failure != null && tell) {
+      listener.failed(Tier.SHARED, next, failure);
+    } else if (published) {
+      listener.isProtected(Tier.SHARED, next, (nanoClock.getAsLong() - begin) / 1e9);
+    }
+  }
+
+  private boolean flushNow(EpochId next, long jobDigest) throws IOException, InterruptedException {
+    if (shared.isCommitted(next)) {
+      return false;
+    }
+    int rank = context.directory().rank();
+    Path target = shared.view().imageFile(next, rank);
+    if (!context.files().exists(target)) {
+      copy(next, rank, target);
+    }
+    if (rank != 0) {
+      return false;
+    }
+    while (!shared.hasAllImages(next)) {
+      synchronized (this) {
+        if (closing) {
+          return false;
+        }
+        if (next.equals(failedAnywhere)) {
+          throw new IOException(next + " could not be flushed by another rank");
+        }
+        wait(POLL_MILLIS);
+      }
+    }
+    shared.publish(next, jobDigest);
+    shared.prune(settings.kept().get(Tier.SHARED));
+    return true;
+  }
+
+  private void copy(EpochId next, int rank, Path target) throws IOException {
+    FileOperations files = context.files();
+    Path source = context.directory().view().imageFile(next, rank);
+    try (ImageReader image = ImageReader.open(files, source)) {
+      image.requireIdentity(context.directory().job(), next, rank);
+      image.verify();
+    }
+    Path partial = shared.prepare(next, rank);
+    ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
+    try (InputFile in = files.open(source)) {
+      long length = in.lengthBytes();
+      long done = resumeFrom(files, partial, source, in, buffer);
+      try (OutputFile out = done > 0 ? files.append(partial) : files.create(partial)) {
+        long unsynced = 0;
+        while (done < length) {
+          int piece = limit.piece((int) Math.min(buffer.capacity(), length - done));
+          limit.await(piece, this::isClosing);
+          FileOperations.readFully(in, source, buffer.clear().limit(piece), done);
+          write(out, partial, buffer.flip());
+          done += piece;
+          unsynced += piece;
+          if (unsynced >= limit.syncEveryBytes()) {
+            out.force();
+            unsynced = 0;
+          }
+          if (isClosing()) {
+            throw new InterruptedIOException("the flush was given up as the job ends");
+          }
+        }
+        out.force();
+      } catch (IOException e) {
+        throw FileOperations.failed(partial, "flush", e);
+      }
+    }
+    files.rename(partial, target);
+    files.syncDirectory(shared.view().directory(next));
+    try (ImageReader there = ImageReader.open(files, target);
+        ImageReader here = ImageReader.open(files, source)) {
+      there.requireIdentity(context.directory().job(), next, rank);
+      if (there.digest() != here.digest() || there.lengthBytes() != here.lengthBytes()) {
+        throw new IOException(target + ": what was written isn't what is there");
+      }
+    }
+  }
+
+  private static void write(OutputFile out, Path file, ByteBuffer bytes) throws IOException {
+    try {
+      FileOperations.writeFully(out, bytes);
+    } catch (IOException e) {
+      throw FileOperations.failed(file, "write", e);
+    }
+  }
+
+  /** How much of an interrupted flush is of use: all of it, if it is the source's beginning. */
+  private long resumeFrom(
+      FileOperations files, Path partial, Path source, InputFile in, ByteBuffer buffer)
+      throws IOException {
+    try (InputFile old = files.open(partial)) {
+      long length = old.lengthBytes();
+      ByteBuffer other = ByteBuffer.allocateDirect(buffer.capacity());
+      boolean same = length <= in.lengthBytes();
+      for (long at = 0; same && at < length; at += buffer.capacity()) {
+        int piece = (int) Math.min(buffer.capacity(), length - at);
+        FileOperations.readFully(in, source, buffer.clear().limit(piece), at);
+        FileOperations.readFully(old, partial, other.clear().limit(piece), at);
+        same = buffer.flip().equals(other.flip());
+      }
+      if (same) {
+        return length;
+      }
+    } catch (NoSuchFileException e) {
+      return 0;
+    }
+    files.delete(partial);
+    return 0;
+  }
+
+  private synchronized boolean isClosing() {
+    return closing;
+  }
+
+  /** Gives up what is under way; a later launch goes on with it. */
+  @Override
+  public void close() {
+    Thread last;
+    synchronized (this) {
+      closing = true;
+      notifyAll();
+      last = thread;
+    }
+    boolean interrupted = false;
+    while (last != null && last.isAlive()) {
+      try {
+        last.join();
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,675 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.tier;
+
+import io.cairn.image.EpochId;
+import io.cairn.image.EpochRecord;
+import io.cairn.image.FaultHook;
+import io.cairn.image.FaultPoint;
+import io.cairn.image.FileOperations;
+import io.cairn.image.ImageReader;
+import io.cairn.store.ErasureCode;
+import io.cairn.store.JobDirectory;
+import io.cairn.store.SharedStore;
+import io.cairn.store.Standing;
+import io.cairn.store.Together;
+import io.cairn.store.Transport;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.LongSupplier;
+
+/**
+ * Gets an epoch's images to where their ranks run now, when they aren't there, or aren't sound:
+ * from other stores, from the shared tier, or by decoding redundancy sets. All ranks do it
+ * together, before the restore, on the application's thread. Adds files and replaces damaged ones;
+ * nothing else is changed.
+ */
+public final class Recovery {
+  private static final String INCOMING = "pending-recovered-";
+
+  private final JobDirectory directory;
+  private final Exchange exchange;
+  private final Transport group;
+  private final ErasureCode code;
+  private final FileOperations files;
+  private final FaultHook faults;
+
+  /**
+   * What became of an epoch.
+   *
+   * @param sound whether every rank has its image now
+   * @param jobDigest the epoch's job-wide digest, if it is sound
+   * @param lost the ranks that have no image now; none, if it is sound or nothing could be tried
+   * @param notes what was done for which rank; what couldn't be done, where it isn't sound
+   */
+  public record Outcome(boolean sound, long jobDigest, Set<Integer> lost, List<String> notes) {
+    public Outcome {
+      lost = Set.copyOf(lost);
+      notes = List.copyOf(notes);
+    }
+  }
+
+  public Recovery(
+      JobDirectory directory,
+      Transport transport,
+      ErasureCode code,
+      FileOperations files,
+      FaultHook faults,
+      LongSupplier nanoClock,
+      long stallMillis) {
+    this.directory = directory;
+    exchange = new Exchange(transport, nanoClock, stallMillis);
+    group = transport;
+    this.code = code;
+    this.files = files;
+    this.faults = faults;
+  }
+
+  /** Tries to make an epoch whole; all ranks come to the same end. */
+  public Outcome recover(EpochId epoch, Standing standing) throws Exception {
+    return new Attempt(epoch, standing).run();
+  }
+
+  /** A parity shard that is sound. */
+  private record SoundShard(int holder, Path file) {}
+
+  /** One way to decode a lost image: a set as it was encoded. */
+  private record Way(ProtectionRecord record, ProtectionRecord.EncodedSet set) {
+    String key() {
+      return record.encodedBy() + " " + set.set().index();
+    }
+  }
+
+  /** All that concerns one epoch. The same on all ranks, but for {@code opened}. */
+  private final class Attempt {
+    private final EpochId epoch;
+    private final Standing standing;
+    private final Path place;
+    private final int ranks = group.size();
+    private final List<String> notes = new ArrayList<>();
+    private final List<Closeable> opened = new ArrayList<>();
+
+    // By the rank that leads a store; of the shared tier by SHARED.
+    private final Map<Integer, Holdings> holdings = new TreeMap<>();
+    private final EpochRecord.Image[] expected = new EpochRecord.Image[ranks];
+    private final Set<Integer> lost = new TreeSet<>();
+    private final Map<Integer, Integer> tags = new HashMap<>();
+    private long jobDigest;
+    private boolean hopeless;
+
+    private static final int SHARED = Integer.MAX_VALUE;
+
+    Attempt(EpochId epoch, Standing standing) {
+      this.epoch = epoch;
+      this.standing = standing;
+      place = directory.directory(epoch);
+    }
+
+    Outcome run() throws Exception {
+      gatherHoldings();
+      findExpected();
+      if (hopeless) {
+        return new Outcome(false, 0, lost, notes);
+      }
+      if (!lost.isEmpty()) {
+        Together.runText(
+            group,
+            () -> {
+              files.createDirectories(place);
+              files.syncDirectory(directory.directory());
+              return "";
+            });
+        fetch();
+        rebuild();
+      }
+      if (!lost.isEmpty()) {
+        for (int rank : lost) {
+          notes.add(
+              "rank " + rank + ": no sound image or copy is left, nor enough of a redundancy set");
+        }
+        return new Outcome(false, 0, lost, notes);
+      }
+      writeRecords();
+      return new Outcome(true, jobDigest, Set.of(), notes);
+    }
+
+    private void gatherHoldings() throws Exception {
+      List<byte[]> packed =
+          Together.run(
+              group,
+              () ->
+                  directory.leader() ? Holdings.pack(files, directory.view(), epoch) : new byte[0]);
+      for (int leader : new TreeSet<>(directory.leaders())) {
+        holdings.put(leader, Holdings.parse(packed.get(leader), directory.job(), epoch));
+      }
+      Optional<SharedStore> shared = directory.shared();
+      if (shared.isPresent()) {
+        byte[] records =
+            Together.run(
+                    group,
+                    () ->
+                        group.rank() == 0
+                            ? Holdings.pack(files, shared.get().view(), epoch)
+                            : new byte[0])
+                .get(0);
+        holdings.put(SHARED, Holdings.parse(records, directory.job(), epoch));
+      }
+    }
+
+    /** Which image each rank must get, and who hasn't it. */
+    private void findExpected() throws Exception {
+      List<Optional<EpochRecord.Image>> own = gatherOwn();
+      for (int rank = 0; rank < ranks; rank++) {
+        int wanted = rank;
+        Map<EpochRecord.Image, Integer> votes = new LinkedHashMap<>();
+        for (Holdings store : holdings.values()) {
+          for (EpochRecord.Image image : store.images()) {
+            if (image.rank() == wanted) {
+              votes.merge(image, 1, Integer::sum);
+            }
+          }
+          for (ProtectionRecord protection : store.protections()) {
+            for (ProtectionRecord.EncodedSet set : protection.sets()) {
+              set.members().stream()
+                  .filter(member -> member.rank() == wanted)
+                  .forEach(member -> votes.merge(member, 1, Integer::sum));
+            }
+          }
+        }
+        // Without any record it must prove itself by the job-wide digest.
+        own.get(rank).ifPresent(image -> votes.putIfAbsent(image, 0));
+        expected[rank] =
+            votes.entrySet().stream()
+                .max(Map.Entry.comparingByValue())
+                .map(Map.Entry::getKey)
+                .orElse(null);
+        if (expected[rank] == null) {
+          notes.add(
+              "rank " + rank + ": no store that is here names an image, a copy or a set of it");
+          lost.add(rank);
+          hopeless = true;
+        } else if (!own.get(rank).equals(Optional.of(expected[rank]))) {
+          lost.add(rank);
+        }
+      }
+      requireOneEpoch();
+    }
+
+    private void requireOneEpoch() {
+      Set<Long> digests = new HashSet<>();
+      holdings.values().forEach(store -> digests.addAll(store.jobDigests()));
+      long sum = 0;
+      for (EpochRecord.Image image : expected) {
+        if (image == null) {
+          return;
+        }
+        sum += EpochRecord.digestTerm(image.rank(), image.digest());
+      }
+      jobDigest = sum;
+      if (!digests.contains(sum)) {
+        notes.add(
+            String.format(
+                "the images are not those that were committed together: job-wide digest %016x,"
+                    + " records say %s",
+                sum, digests.stream().map(EpochRecord::hex).sorted().toList()));
+        hopeless = true;
+      }
+    }
+
+    /** Each rank's image as it is in its own store, if it is sound. */
+    private List<Optional<EpochRecord.Image>> gatherOwn() throws Exception {
+      List<Optional<EpochRecord.Image>> own = new ArrayList<>();
+      for (String text : Together.runText(group, this::checkOwn)) {
+        String[] words = text.split(" ", -1);
+        own.add(
+            words.length == 2
+                ? Optional.of(
+                    new EpochRecord.Image(
+                        own.size(), Long.parseLong(words[0]), Long.parseLong(words[1])))
+                : Optional.empty());
+      }
+      return own;
+    }
+
+    private String checkOwn() {
+      try (ImageReader image =
+          ImageReader.open(files, directory.view().imageFile(epoch, group.rank()))) {
+        image.requireIdentity(directory.job(), epoch, group.rank());
+        image.verify();
+        return image.lengthBytes() + " " + image.digest();
+      } catch (IOException e) {
+        return "";
+      }
+    }
+
+    private Path incoming() {
+      return place.resolve(INCOMING + group.rank());
+    }
+
+    private FileSink sink() throws IOException {
+      FileSink sink = FileSink.create(files, incoming());
+      opened.add(sink);
+      return sink;
+    }
+
+    private void closeAll() {
+      for (Closeable file : opened) {
+        try {
+          file.close();
+        } catch (IOException e) {
+          // What it holds is checked before it is used.
+        }
+      }
+      opened.clear();
+    }
+
+    /** Copies from other stores, in turns, until no lost rank knows of another. */
+    private void fetch() throws Exception {
+      Map<Integer, List<Integer>> sources = new TreeMap<>();
+      for (int rank : lost) {
+        List<Integer> stores = new ArrayList<>();
+        holdings.forEach(
+            (leader, store) -> {
+              if (store.images().contains(expected[rank])
+                  && leader != (int) directory.leaders().get(rank)) {
+                stores.add(leader);
+              }
+            });
+        sources.put(rank, stores);
+      }
+      while (true) {
+        Map<Integer, Integer> round = new TreeMap<>();
+        sources.forEach(
+            (rank, stores) -> {
+              if (lost.contains(rank) && !stores.isEmpty()) {
+                round.put(rank, stores.remove(0));
+              }
+            });
+        if (round.isEmpty()) {
+          return;
+        }
+        List<Stream> streams = new ArrayList<>();
+        round.forEach((rank, source) -> fetchOne(rank, source, streams));
+        Map<Integer, String> how = new HashMap<>();
+        round.forEach(
+            (rank, source) ->
+                how.put(
+                    rank,
+                    source == SHARED
+                        ? "fetched from the shared tier"
+                        : "copied from the store of rank " + source));
+        flowAndCheck(streams, how, round.getOrDefault(group.rank(), -1) == SHARED);
+      }
+    }
+
+    private int tag(int source, int destination) {
+      return tags.merge(source * ranks + destination, 1, Integer::sum) % Transport.MAX_TAG;
+    }
+
+    private void fetchOne(int rank, int source, List<Stream> streams) {
+      if (source == SHARED) {
+        return;
+      }
+      int tag = tag(source, rank);
+      String name = "image of rank " + rank + " of " + epoch;
+      if (source == group.rank()) {
+        Path file = directory.view().imageFile(epoch, rank);
+        streams.add(
+            new Outflow(
+                exchange,
+                name,
+                () -> FileSource.open(files, file, 0),
+                expected[rank].lengthBytes(),
+                rank,
+                tag));
+      }
+      if (rank == group.rank()) {
+        streams.add(
+            new Inflow(
+                exchange,
+                name,
+                List.of(new Inflow.Source(source, tag, expected[rank].lengthBytes())),
+                null,
+                expected[rank].lengthBytes(),
+                this::sink,
+                true));
+      }
+    }
+
+    /** Lets it flow, then checks what came; who has a sound image now isn't lost any more. */
+    private void flowAndCheck(List<Stream> streams, Map<Integer, String> how, boolean fromShared)
+        throws Exception {
+      List<String> ends =
+          Together.runText(
+              group,
+              () -> {
+                String failure = "";
+                try {
+                  if (fromShared) {
+                    copyFromShared();
+                  }
+                  exchange.run(streams);
+                } catch (IOException e) {
+                  failure = e.getMessage();
+                } finally {
+                  closeAll();
+                }
+                return how.containsKey(group.rank()) ? accept(failure) : failure;
+              });
+      for (int rank = 0; rank < ranks; rank++) {
+        String end = ends.get(rank);
+        if (how.containsKey(rank) && end.isEmpty()) {
+          lost.remove(rank);
+          notes.add("rank " + rank + ": " + how.get(rank));
+        } else if (!end.isEmpty()) {
+          notes.add("rank " + rank + ": " + end);
+        }
+      }
+    }
+
+    private void copyFromShared() throws IOException {
+      Path file = directory.shared().orElseThrow().view().imageFile(epoch, group.rank());
+      ByteBuffer buffer = ByteBuffer.allocateDirect(1 << 20);
+      try (FileSource source = FileSource.open(files, file, 0);
+          FileSink sink = FileSink.create(files, incoming())) {
+        long length = expected[group.rank()].lengthBytes();
+        for (long at = 0; at < length; at += buffer.capacity()) {
+          source.read(at, buffer.clear().limit((int) Math.min(buffer.capacity(), length - at)));
+          sink.piece(buffer.flip());
+        }
+        sink.finish();
+      }
+    }
+
+    /** Returns why what came is of no use; empty if it is in its place. */
+    private String accept(String failure) {
+      try {
+        if (failure.isEmpty()) {
+          try (ImageReader image = ImageReader.open(files, incoming())) {
+            image.requireIdentity(directory.job(), epoch, group.rank());
+            image.requireRecorded(expected[group.rank()]);
+            image.verify();
+          }
+          files.rename(incoming(), directory.view().imageFile(epoch, group.rank()));
+          files.syncDirectory(place);
+          faults.reached(FaultPoint.AFTER_RECOVERED_IMAGE);
+          return "";
+        }
+        files.delete(incoming());
+        return failure;
+      } catch (IOException e) {
+        return e.getMessage();
+      }
+    }
+
+    /** Decodes redundancy sets, until none can give another image. */
+    private void rebuild() throws Exception {
+      List<Way> ways = ways();
+      Map<ShardId, SoundShard> shards = lost.isEmpty() ? Map.of() : soundShards(ways);
+      Set<String> tried = new HashSet<>();
+      while (!lost.isEmpty()) {
+        List<Stream> streams = new ArrayList<>();
+        Map<Integer, String> how = new TreeMap<>();
+        for (int rank : lost) {
+          for (Way way : ways) {
+            if (!how.containsKey(rank)
+                && !tried.contains(rank + " " + way.key())
+                && decode(rank, way, shards, streams)) {
+              tried.add(rank + " " + way.key());
+              how.put(rank, "rebuilt from redundancy set " + way.set().set().members());
+            }
+          }
+        }
+        if (how.isEmpty()) {
+          return;
+        }
+        flowAndCheck(streams, how, false);
+      }
+    }
+
+    /** The encodings that concern lost ranks, the newest first. */
+    private List<Way> ways() {
+      Map<String, Way> ways = new TreeMap<>();
+      for (Holdings store : holdings.values()) {
+        for (ProtectionRecord record : store.protections()) {
+          for (ProtectionRecord.EncodedSet set : record.sets()) {
+            boolean ofThese =
+                set.members().stream().allMatch(image -> image.equals(expected[image.rank()]));
+            if (ofThese && set.set().members().stream().anyMatch(lost::contains)) {
+              Way way = new Way(record, set);
+              ways.putIfAbsent(way.key(), way);
+            }
+          }
+        }
+      }
+      return ways.values().stream()
+          .sorted(Comparator.comparingLong((Way way) -> way.record().encodedBy()).reversed())
+          .toList();
+    }
+
+    /** The parity shards that concern these sets, after their holders have read all of them. */
+    private Map<ShardId, SoundShard> soundShards(List<Way> ways) throws Exception {
+      Set<String> wanted = new HashSet<>();
+      ways.forEach(way -> wanted.add(way.key()));
+      Map<ShardId, SoundShard> sound = new HashMap<>();
+      List<String> checked =
+          Together.runText(
+              group,
+              () -> directory.leader() ? checkShards(wanted, holdings.get(group.rank())) : "");
+      for (int leader = 0; leader < ranks; leader++) {
+        for (String line : checked.get(leader).split("\n", -1)) {
+          String[] words = line.split(" ", -1);
+          if (words.length == 4) {
+            ShardId id =
+                new ShardId(
+                    directory.job().jobUuid(),
+                    epoch,
+                    Long.parseLong(words[0]),
+                    Integer.parseInt(words[1]),
+                    Integer.parseInt(words[2]),
+                    Integer.parseInt(words[3]));
+            sound.putIfAbsent(id, new SoundShard(leader, place.resolve(id.fileName())));
+          } else if (!line.isEmpty()) {
+            notes.add("rank " + leader + ": " + line);
+          }
+        }
+      }
+      return sound;
+    }
+
+    private String checkShards(Set<String> wanted, Holdings own) {
+      StringBuilder lines = new StringBuilder();
+      for (ProtectionRecord record : own.protections()) {
+        for (ProtectionRecord.EncodedSet set : record.sets()) {
+          for (ProtectionRecord.Shard shard : set.shards()) {
+            if (!wanted.contains(new Way(record, set).key())) {
+              continue;
+            }
+            ShardId id = record.id(set, shard);
+            try (ShardReader reader = ShardReader.open(files, place.resolve(id.fileName()))) {
+              reader.require(id, set.chunkBytes(), shard.digest());
+              reader.verify();
+              lines.append(id.encodedBy()).append(' ').append(id.set()).append(' ');
+              lines.append(id.stripe()).append(' ').append(id.row());
+            } catch (NoSuchFileException e) {
+              lines.append(e.getFile()).append(": there is no such file, a parity shard");
+            } catch (IOException e) {
+              lines.append(e.getMessage());
+            }
+            lines.append('\n');
+          }
+        }
+      }
+      return lines.toString();
+    }
+
+    /** A shard that takes part in decoding: where it is, and how much of it there is. */
+    private record Part(int shard, int holder, long lengthBytes, Outflow.Opener opener) {}
+
+    /** Adds this rank's ends of the decoding of a lost image, if it is possible that way. */
+    private boolean decode(
+        int rank, Way way, Map<ShardId, SoundShard> shards, List<Stream> streams) {
+      RedundancySet set = way.set().set();
+      int position = set.members().indexOf(rank);
+      if (position < 0) {
+        return false;
+      }
+      List<List<Part>> chunks = new ArrayList<>();
+      for (int chunk = 0; chunk < set.dataShards(); chunk++) {
+        List<Part> parts = parts(way, position, chunk, shards);
+        if (parts.size() < set.dataShards()) {
+          return false;
+        }
+        chunks.add(parts.subList(0, set.dataShards()));
+      }
+      List<Stream> inflows = new ArrayList<>();
+      long imageBytes = expected[rank].lengthBytes();
+      FileSink[] shared = new FileSink[1];
+      for (int chunk = 0; chunk < chunks.size(); chunk++) {
+        long length = RedundancySet.present(imageBytes, way.set().chunkBytes(), chunk);
+        boolean last = imageBytes <= (chunk + 1) * way.set().chunkBytes();
+        if (length > 0) {
+          decodeChunk(rank, way, chunk, length, last, chunks.get(chunk), shared, streams, inflows);
+        }
+      }
+      if (!inflows.isEmpty()) {
+        streams.add(new Sequence(inflows));
+      }
+      return true;
+    }
+
+    private void decodeChunk(
+        int rank,
+        Way way,
+        int chunk,
+        long length,
+        boolean last,
+        List<Part> parts,
+        FileSink[] shared,
+        List<Stream> streams,
+        List<Stream> inflows) {
+      RedundancySet set = way.set().set();
+      String name = "chunk " + chunk + " of the image of rank " + rank + " of " + epoch;
+      List<Inflow.Source> sources = new ArrayList<>();
+      for (Part part : parts) {
+        int tag = tag(part.holder(), rank);
+        long sent = Math.min(length, part.lengthBytes());
+        if (part.holder() == group.rank() && sent > 0) {
+          streams.add(new Outflow(exchange, name, part.opener(), sent, rank, tag));
+        }
+        sources.add(new Inflow.Source(part.holder(), tag, sent));
+      }
+      if (rank != group.rank()) {
+        return;
+      }
+      int[] available = parts.stream().mapToInt(Part::shard).toArray();
+      inflows.add(
+          new Inflow(
+              exchange,
+              name,
+              sources,
+              code.recipe(set.dataShards(), set.parityShards(), available, chunk),
+              length,
+              () -> {
+                if (shared[0] == null) {
+                  shared[0] = sink();
+                }
+                return shared[0];
+              },
+              last));
+    }
+
+    /** What is left of the stripe of a lost chunk, data first. */
+    private List<Part> parts(Way way, int position, int chunk, Map<ShardId, SoundShard> shards) {
+      RedundancySet set = way.set().set();
+      long chunkBytes = way.set().chunkBytes();
+      int stripe = set.stripeOf(position, chunk);
+      List<Part> parts = new ArrayList<>();
+      for (int data = 0; data < set.dataShards(); data++) {
+        int member = set.holder(stripe, data);
+        if (data != chunk && !lost.contains(member)) {
+          long from = data * chunkBytes;
+          Path image = directory.view().imageFile(epoch, member);
+          parts.add(
+              new Part(
+                  data,
+                  member,
+                  RedundancySet.present(expected[member].lengthBytes(), chunkBytes, data),
+                  () -> FileSource.open(files, image, from)));
+        }
+      }
+      for (int row = 0; row < set.parityShards(); row++) {
+        ShardId id =
+            new ShardId(
+                directory.job().jobUuid(),
+                epoch,
+                way.record().encodedBy(),
+                set.index(),
+                stripe,
+                row);
+        SoundShard shard = shards.get(id);
+        if (shard != null) {
+          parts.add(
+              new Part(
+                  set.dataShards() + row,
+                  shard.holder(),
+                  chunkBytes,
+                  () -> ShardReader.source(files, shard.file())));
+        }
+      }
+      return parts;
+    }
+
+    /** Each store's record names the images that its ranks have now. */
+    private void writeRecords() throws Exception {
+      Together.runText(
+          group,
+          () -> {
+            if (directory.leader()) {
+              writeRecord();
+            }
+            return "";
+          });
+    }
+
+    private void writeRecord() throws IOException {
+      Map<Integer, EpochRecord.Image> images = new TreeMap<>();
+      Path file = directory.view().recordFile(epoch);
+      try {
+        EpochRecord old = EpochRecord.read(files, file);
+        old.requireIdentity(file, directory.job(), epoch);
+        old.images().forEach(image -> images.put(image.rank(), image));
+        if (directory.storeRanks().stream()
+            .allMatch(rank -> expected[rank].equals(images.get(rank)))) {
+          return;
+        }
+      } catch (IOException e) {
+        // There is none, or none of use.
+      }
+      directory.storeRanks().forEach(rank -> images.put(rank, expected[rank]));
+      EpochRecord record =
+          new EpochRecord(
+              directory.job().jobId(),
+              directory.job().jobUuid(),
+              ranks,
+              epoch,
+              jobDigest,
+              List.copyOf(images.values()));
+      String name = standing == Standing.COMMITTED ? EpochRecord.COMMITTED : EpochRecord.PENDING;
+      files.publish(place.resolve(name), record.encode());
+    }
+  }
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.testing;
+
+import io.cairn.image.EpochId;
+import io.cairn.store.FencedException;
+import io.cairn.tier.Protector;
+import io.cairn.tier.Tier;
+import java.util.ArrayList;
+import java.util.List;
+
+/** What a rank's tiers have said. */
+public final class TierNews implements Protector.Listener {
+  private static final long PATIENCE_MILLIS = 20_000;
+
+  private final List<String> news = new ArrayList<>();
+
+  private synchronized void add(String text) {
+    news.add(text);
+    notifyAll();
+  }
+
+  @Override
+  public void isProtected(Tier tier, EpochId epoch, double seconds) {
+    add("protected " + tier.word() + " " + epoch.epoch());
+  }
+
+  @Override
+  public void failed(Tier tier, EpochId epoch, Exception failure) {
+    add("failed " + tier.word() + " " + epoch.epoch() + " " + failure.getMessage());
+  }
+
+  @Override
+  public void ended(Exception failure) {
+    add("ended " + failure);
+  }
+
+  @Override
+  public void fenced(FencedException fenced) {
+    add("fenced " + fenced.getMessage());
+  }
+
+  /** Waits until something that begins so has been said, and returns it. */
+  public synchronized String await(String begin) throws InterruptedException {
+    long end = System.currentTimeMillis() + PATIENCE_MILLIS;
+    while (true) {
+      for (String text : news) {
+        if (text.startsWith(begin)) {
+          return text;
+        }
+      }
+      long left = end - System.currentTimeMillis();
+      if (left <= 0) {
+        throw new AssertionError("nothing was said like " + begin + ": " + news);
+      }
+      wait(left);
+    }
+  }
+
+  /** All that was said. */
+  public synchronized List<String> all() {
+    return List.copyOf(news);
+  }
+}
