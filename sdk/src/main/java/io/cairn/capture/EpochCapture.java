@@ -39,10 +39,12 @@ final class EpochCapture implements PendingImage {
   private volatile SealedChannels channels;
   private volatile long digest;
   private volatile long lengthBytes;
+  private volatile long takenNanos;
 
   // Of the writer's thread.
   private Path file;
   private ImageWriter writer;
+  private CoreTimes begun;
   private boolean inSection;
 
   EpochCapture(ImageCapture owner, long epoch, long safePoint, long beginNanos) {
@@ -58,6 +60,7 @@ final class EpochCapture implements PendingImage {
   }
 
   void begin() throws IOException {
+    begun = owner.coreTimes();
     owner.requireSpace();
     ImageHeader header =
         new ImageHeader(
@@ -116,6 +119,7 @@ final class EpochCapture implements PendingImage {
     owner.faults().reached(FaultPoint.AFTER_SYNC);
     digest = writer.digest();
     lengthBytes = writer.lengthBytes();
+    takenNanos = owner.coreTimes().takenSince(begun);
     owner.durable(epoch, beginNanos, writer.rawBytes(), lengthBytes);
     progress = Progress.DONE;
   }
@@ -198,6 +202,11 @@ final class EpochCapture implements PendingImage {
   @Override
   public Throwable failure() {
     return failure;
+  }
+
+  @Override
+  public long takenNanos() {
+    return takenNanos;
   }
 
   @Override

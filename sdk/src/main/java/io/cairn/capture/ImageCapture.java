@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 
 /**
  * Captures a rank: regions, callbacks and arrays are copied into the staging pool on the
@@ -44,6 +45,7 @@ public final class ImageCapture implements Capture, AutoCloseable {
   private Thread writerThread;
   private volatile Consumer<String> choiceReport = text -> {};
   private volatile EpochStatistics statistics;
+  private volatile Supplier<CoreTimes> coreTimes = CoreTimes::now;
 
   // Of the capture that is under way.
   private EpochCapture current;
@@ -80,6 +82,11 @@ public final class ImageCapture implements Capture, AutoCloseable {
    */
   public void whenChosen(Consumer<String> report) {
     choiceReport = report;
+  }
+
+  /** How the writer's thread finds its times on a core; for tests. Before {@link #prepare}. */
+  void coreTimesFrom(Supplier<CoreTimes> source) {
+    coreTimes = source;
   }
 
   /**
@@ -401,6 +408,10 @@ public final class ImageCapture implements Capture, AutoCloseable {
 
   void log(System.Logger.Level level, String message) {
     logger.log(level, message);
+  }
+
+  CoreTimes coreTimes() {
+    return coreTimes.get();
   }
 
   Pages pages() {

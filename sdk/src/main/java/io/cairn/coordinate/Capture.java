@@ -37,6 +37,14 @@ public interface Capture {
     /** Length of the image in bytes; valid when {@link #progress} is {@link Progress#DONE}. */
     long lengthBytes();
 
+    /**
+     * How long writing it kept a core from the application, as far as that is known; valid when
+     * {@link #progress} is {@link Progress#DONE}.
+     */
+    default long takenNanos() {
+      return 0;
+    }
+
     /** Stops writing and deletes what was written; a failure to delete is logged, not thrown. */
     void discard();
   }

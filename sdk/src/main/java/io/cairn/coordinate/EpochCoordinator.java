@@ -154,6 +154,10 @@ public final class EpochCoordinator {
   private long operatorRequests;
   private long requestPolledNanos;
   private long lastStartNanos;
+
+  /** Null where the interval is fixed. */
+  private AutomaticInterval automatic;
+
   private long pulses;
   private PulseWatch watch = PulseWatch.NONE;
 
@@ -219,6 +223,14 @@ public final class EpochCoordinator {
     lastStartNanos = now;
     requestPolledNanos = now;
     pulseStartedNanos = now - settings.idlePaceNanos();
+  }
+
+  /**
+   * The time between epochs is what {@code interval} chooses, not the settings'. Only rank 0 goes
+   * by it, as by any interval: the other ranks hear its wish. Before the first {@link #advance}.
+   */
+  public void choose(AutomaticInterval interval) {
+    automatic = interval;
   }
 
   /** The application's side of this rank. */
@@ -317,6 +329,7 @@ public final class EpochCoordinator {
     mineSum[Pulse.BYTES] = p.bytes;
     mineMax[Pulse.PAUSE_NANOS] = p.pauseNanos;
     mineMax[Pulse.DURABLE_NANOS] = p.durableNanos;
+    mineMax[Pulse.TAKEN_NANOS] = p.takenNanos;
     if (p.fault != null) {
       mineSum[Pulse.FAULTS] = 1;
       mineMax[Pulse.CULPRIT] = Pulse.culpritKey(p.severity, rank, size);
@@ -341,10 +354,12 @@ public final class EpochCoordinator {
       return true;
     }
     boolean intervalOver =
-        rank == 0
-            && settings.intervalNanos() > 0
-            && clock.nanoTime() - lastStartNanos >= settings.intervalNanos();
+        rank == 0 && intervalNanos() > 0 && clock.nanoTime() - lastStartNanos >= intervalNanos();
     return intervalOver || gate.requests() + operatorRequests > requestsGranted;
+  }
+
+  private long intervalNanos() {
+    return automatic == null ? settings.intervalNanos() : automatic.nanos();
   }
 
   /** Whether an idle agent should not take its time. */
@@ -640,6 +655,7 @@ public final class EpochCoordinator {
       long now = clock.nanoTime();
       p.durable = true;
       p.durableNanos = now - p.takenAtNanos;
+      p.takenNanos = p.image.takenNanos();
       p.digestTerm = store.digestTerm(rank, p.image.digest());
       p.bytes = p.image.lengthBytes();
     }
@@ -974,7 +990,11 @@ public final class EpochCoordinator {
     heldReasons.clear();
     gate.complete();
     watch.committed(p.epoch, p.safePoint);
-    end(settled(p, true, ""));
+    EpochReport report = settled(p, true, "");
+    end(report);
+    if (automatic != null) {
+      automatic.committed(report);
+    }
   }
 
   private void beginAbandoning() {
@@ -1046,6 +1066,7 @@ public final class EpochCoordinator {
         sum[Pulse.BYTES],
         max[Pulse.DURABLE_NANOS],
         max[Pulse.HELD_NANOS],
+        max[Pulse.TAKEN_NANOS],
         p.cut ? clock.nanoTime() - p.takenAtNanos : 0);
   }
 
@@ -1133,6 +1154,7 @@ public final class EpochCoordinator {
     long heldNanos;
     long sealedAtNanos;
     long durableNanos;
+    long takenNanos;
     long collectiveTerm;
     long channelTerm;
     long digestTerm;

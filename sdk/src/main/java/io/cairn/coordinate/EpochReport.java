@@ -16,6 +16,8 @@ package io.cairn.coordinate;
  * @param bytes length of its images, over all ranks
  * @param durableNanos longest time between a rank's cut and its image being synced
  * @param heldNanos longest time that a call of a free-running rank waited for the other ranks' cuts
+ * @param takenNanos longest time that the writing kept a core from a rank's application, as far as
+ *     that is known
  * @param settledNanos time between this rank's cut and the end of the epoch, zero if it did not cut
  */
 public record EpochReport(
@@ -29,4 +31,11 @@ public record EpochReport(
     long bytes,
     long durableNanos,
     long heldNanos,
-    long settledNanos) {}
+    long takenNanos,
+    long settledNanos) {
+
+  /** Most that a rank's application has lost by it, as far as that is known. */
+  public long costNanos() {
+    return pauseNanos + heldNanos + takenNanos;
+  }
+}

@@ -31,7 +31,10 @@ final class Pulse {
   /** 1 if the rank's ledger remembers too many channels. */
   static final int BARE_WISH = 8;
 
-  static final int MAXIMA = 9;
+  /** {@link Capture.PendingImage#takenNanos}. */
+  static final int TAKEN_NANOS = 9;
+
+  static final int MAXIMA = 10;
 
   // Sums. Each is zero when nothing stands in the way.
   /** Ranks that pass no safe point any more. */

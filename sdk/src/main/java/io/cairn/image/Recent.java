@@ -4,7 +4,7 @@ package io.cairn.image;
 import java.util.Arrays;
 
 /** The median of the last few measurements, which one bad moment doesn't change. */
-final class Recent {
+public final class Recent {
   private static final int REMEMBERED = 5;
 
   private final double[] last = new double[REMEMBERED];
@@ -12,7 +12,8 @@ final class Recent {
   private int count;
   private double median;
 
-  void add(double value) {
+  /** A measurement. */
+  public void add(double value) {
     last[count % REMEMBERED] = value;
     count++;
     int known = Math.min(count, REMEMBERED);
@@ -22,11 +23,13 @@ final class Recent {
     median = sorted[(known - 1) / 2];
   }
 
-  boolean isEmpty() {
+  /** Whether nothing has been measured yet. */
+  public boolean isEmpty() {
     return count == 0;
   }
 
-  double median() {
+  /** The median of what was measured last. */
+  public double median() {
     return median;
   }
 }

@@ -231,6 +231,28 @@ final class ImageCaptureTest {
   }
 
   @Test
+  void shouldTellHowLongWritingKeptACoreFromTheProgram() throws Exception {
+    budgetBytes = 1 << 20;
+    begin();
+    List<Thread> asking = new CopyOnWriteArrayList<>();
+    long[] waited = {0, 1_000, 5_000, 5_700};
+    capture.coreTimesFrom(
+        () -> {
+          asking.add(Thread.currentThread());
+          return new CoreTimes(asking.size() * 800L, waited[asking.size() - 1]);
+        });
+    for (int epoch = 0; epoch < 2; epoch++) {
+      PendingImage image = capture.capture(epoch, 1);
+      image.seal(channels());
+      assertWritten(image, epoch);
+      assertEquals(epoch == 0 ? 800 : 700, image.takenNanos());
+    }
+    for (Thread thread : asking) {
+      assertEquals("cairn-writer", thread.getName());
+    }
+  }
+
+  @Test
   void shouldNotWaitForTheWriterWhileThePoolHoldsAll() throws Exception {
     budgetBytes = 1 << 20;
     begin();

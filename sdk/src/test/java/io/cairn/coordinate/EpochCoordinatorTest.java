@@ -64,6 +64,7 @@ class EpochCoordinatorTest {
     List<Ledger.CollectiveCount> counts = List.of();
     Progress image = Progress.DONE;
     Progress record = Progress.DONE;
+    long taken;
     boolean operatorRequest;
     boolean ended;
     int frames;
@@ -82,6 +83,11 @@ class EpochCoordinatorTest {
       @Override
       public Throwable failure() {
         return new IOException("No space left on device");
+      }
+
+      @Override
+      public long takenNanos() {
+        return taken;
       }
     }
 
@@ -655,6 +661,41 @@ class EpochCoordinatorTest {
       long begin = now;
       cutAll();
       assertTrue(now - begin >= 30 * MILLI, "after " + (now - begin) + " ns");
+      assertTrue(settle(i).committed());
+    }
+  }
+
+  @Test
+  void shouldGoByTheIntervalThatRankZeroChooses() {
+    world(3, SETTINGS.withInterval(Duration.ofMillis(1)), Origin.fresh(1));
+    // By 3 ms of cost: sqrt(2 * 3 * 150) and some.
+    long[] meanMillis = {150, 1, 2};
+    AutomaticInterval.Bounds bounds = new AutomaticInterval.Bounds(80 * MILLI, 1, 1000 * MILLI);
+    List<AutomaticInterval> chosen = new ArrayList<>();
+    for (Rank r : ranks) {
+      MeanTime mean = MeanTime.given(Duration.ofMillis(meanMillis[r.number]));
+      AutomaticInterval interval = new AutomaticInterval(bounds, () -> mean, choice -> {});
+      chosen.add(interval);
+      r.coordinator.choose(interval);
+      r.taken = r.number * MILLI;
+      // Of the cost, the pause.
+      r.whileCapturing = () -> now += (r.number == 1 ? MILLI : 0);
+    }
+    long begin = now;
+    cutAll();
+    assertTrue(now - begin >= 80 * MILLI, "the first after " + (now - begin) + " ns");
+    EpochReport report = settle(1);
+    for (Rank r : ranks) {
+      assertEquals(3 * MILLI, r.settled().costNanos(), "the longest pause, the most taken");
+    }
+    assertTrue(report.committed());
+    assertEquals(31.1, (double) chosen.get(0).nanos() / MILLI, 0.1);
+    assertTrue(chosen.get(1).nanos() < 10 * MILLI);
+    for (int i = 2; i <= 4; i++) {
+      begin = now;
+      cutAll();
+      assertTrue(now - begin >= 20 * MILLI, "after " + (now - begin) + " ns");
+      assertTrue(now - begin <= 60 * MILLI, "after " + (now - begin) + " ns");
       assertTrue(settle(i).committed());
     }
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.coordinate.sim;
 
+import io.cairn.coordinate.AutomaticInterval;
 import io.cairn.coordinate.BareCutReport;
 import io.cairn.coordinate.Capture;
 import io.cairn.coordinate.Clock;
@@ -10,6 +11,7 @@ import io.cairn.coordinate.EpochLog;
 import io.cairn.coordinate.EpochReport;
 import io.cairn.coordinate.EpochSettings;
 import io.cairn.coordinate.GateSteps;
+import io.cairn.coordinate.MeanTime;
 import io.cairn.coordinate.Origin;
 import io.cairn.coordinate.SafePointGate;
 import io.cairn.coordinate.SealedChannels;
@@ -55,6 +57,7 @@ final class SimRank implements Capture, EpochEvents, EpochLog, Store {
   private final List<Op> ops;
   private final EpochCoordinator coordinator;
   private final SafePointGate gate;
+  private final AutomaticInterval interval;
 
   // The application's state.
   private int next;
@@ -110,9 +113,18 @@ final class SimRank implements Capture, EpochEvents, EpochLog, Store {
         new EpochCoordinator(
             world.fabric.of(rank), ledger, this, this, this, this, clock, settings, origin);
     gate = coordinator.gate();
+    interval = world.meanTime == null ? null : interval(world.meanTime);
+    if (interval != null) {
+      coordinator.choose(interval);
+    }
     if (settings.free()) {
       hold.announce();
     }
+  }
+
+  private static AutomaticInterval interval(MeanTime meanTime) {
+    return new AutomaticInterval(
+        new AutomaticInterval.Bounds(1_000_000, 200_000, 20_000_000), () -> meanTime, c -> {});
   }
 
   void start() {
@@ -161,6 +173,9 @@ final class SimRank implements Capture, EpochEvents, EpochLog, Store {
 
   private void agentStep() {
     long nanos = coordinator.advance();
+    if (interval != null) {
+      world.chosen(rank, coordinator.base(), interval.nanos());
+    }
     if (nanos == EpochCoordinator.CLOSED) {
       agentEnded = true;
     } else {
@@ -477,6 +492,11 @@ final class SimRank implements Capture, EpochEvents, EpochLog, Store {
     @Override
     public long lengthBytes() {
       return 100;
+    }
+
+    @Override
+    public long takenNanos() {
+      return 10_000L * rank;
     }
 
     @Override

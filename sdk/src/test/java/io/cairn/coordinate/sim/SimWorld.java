@@ -4,6 +4,7 @@ package io.cairn.coordinate.sim;
 import io.cairn.coordinate.BareCutReport;
 import io.cairn.coordinate.EpochReport;
 import io.cairn.coordinate.EpochSettings;
+import io.cairn.coordinate.MeanTime;
 import io.cairn.coordinate.Origin;
 import io.cairn.coordinate.SealedChannels;
 import io.cairn.coordinate.sim.Program.Communicator;
@@ -68,6 +69,8 @@ final class SimWorld implements AutoCloseable {
     long commitsAfterBareCuts;
     long restoresAfterBareCuts;
     long bareCutsWhileClosing;
+    long automatic;
+    long choices;
     long events;
 
     @Override
@@ -77,7 +80,7 @@ final class SimWorld implements AutoCloseable {
               + " %d times; detected: %d early, %d straddling, %d finished early; calls: %d held,"
               + " %d of them too long, %d messages drained meanwhile; %d bare cuts, %d of them over"
               + " messages on their way, %d while ranks were closing, %d epochs committed and %d"
-              + " restored after some")
+              + " restored after some; %d worlds that choose their interval, %d choices")
           .formatted(
               worlds,
               events,
@@ -101,7 +104,9 @@ final class SimWorld implements AutoCloseable {
               bareCutsWithLateMessages,
               bareCutsWhileClosing,
               commitsAfterBareCuts,
-              restoresAfterBareCuts);
+              restoresAfterBareCuts,
+              automatic,
+              choices);
     }
   }
 
@@ -121,11 +126,16 @@ final class SimWorld implements AutoCloseable {
   final double agentStalls;
   final double operatorRequests;
   final int ranksPerStore;
+
+  /** Null where the interval is fixed. */
+  final MeanTime meanTime;
+
   private final List<SimRank> ranks = new ArrayList<>();
   private final PriorityQueue<Event> events = new PriorityQueue<>();
   private final Map<Long, Truth> truths = new TreeMap<>();
   private final Map<Long, Map<Long, long[]>> collectives = new HashMap<>();
   private final Map<Long, EpochReport> reports = new HashMap<>();
+  private final Map<Long, Long> chosen = new HashMap<>();
   private final long crashAfter;
   private Truth last;
   private long now;
@@ -165,6 +175,11 @@ final class SimWorld implements AutoCloseable {
     operatorRequests = dice.chance(0.2) ? 0.3 : 0;
     ranksPerStore = dice.between(1, 4);
     EpochSettings settings = settings();
+    meanTime =
+        dice.chance(0.3)
+            ? MeanTime.given(Duration.ofNanos(dice.between(1, 50) * 1_000_000L))
+            : null;
+    counts.automatic += meanTime == null ? 0 : 1;
     if (from != null) {
       counts.restores++;
       counts.restoresAfterBareCuts += from.afterBareCuts ? 1 : 0;
@@ -378,11 +393,26 @@ final class SimWorld implements AutoCloseable {
     }
   }
 
+  /** What rank 0 chooses is what any rank would: it goes by what all know. */
+  void chosen(int rank, long base, long nanos) {
+    Long first = chosen.putIfAbsent(base, nanos);
+    if (first == null) {
+      counts.choices++;
+    } else if (first != nanos) {
+      throw failure(
+          "after epoch %d rank %d chooses %d ns, another one chose %d ns"
+              .formatted(base, rank, nanos, first));
+    }
+  }
+
   void settled(int rank, EpochReport report) {
     EpochReport first = reports.putIfAbsent(report.epoch(), report);
     Truth truth = truth(report.epoch());
     if (first != null) {
-      if (first.committed() != report.committed() || !first.reason().equals(report.reason())) {
+      if (first.committed() != report.committed()
+          || !first.reason().equals(report.reason())
+          || first.costNanos() != report.costNanos()
+          || first.durableNanos() != report.durableNanos()) {
         throw failure("rank %d says %s, another one said %s".formatted(rank, report, first));
       }
     } else if (!report.committed()) {

@@ -90,6 +90,7 @@ class SimulationTest {
         () -> above("crash", counts.crashes),
         () -> above("restore", counts.restores),
         () -> above("held rank", counts.held),
+        () -> above("choice of an interval", counts.choices - counts.automatic),
         () -> aboveWithBareCuts(counts));
   }
 
@@ -113,6 +114,7 @@ class SimulationTest {
         () -> above("call that was held too long", counts.heldTooLong),
         () -> above("warning of repeated holds", counts.heldWarnings),
         () -> above("message drained for a rank that was held", counts.drainedWhileHeld),
+        () -> above("choice of an interval", counts.choices - counts.automatic),
         () -> aboveWithBareCuts(counts));
   }
 
