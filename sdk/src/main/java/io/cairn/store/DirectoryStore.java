@@ -55,6 +55,17 @@ public final class DirectoryStore implements Store, Closeable {
   private final Set<EpochId> unusable = new HashSet<>();
   private boolean agreed;
 
+  /** A shorter time of computing is not worth a note. */
+  private static final long NOTED_MILLIS = 10_000;
+
+  private volatile long beganNanos;
+
+  // Of the executor: what is noted of the job, and how much of this launch's time is in it. Null
+  // before the ranks have agreed.
+  private LaunchHistory history;
+
+  private long notedMillis;
+
   // Of the executor: committed epochs whose record is still to be renamed.
   private final NavigableSet<EpochId> unpublished = new TreeSet<>();
 
@@ -118,6 +129,7 @@ public final class DirectoryStore implements Store, Closeable {
    * @param broken committed epochs that turned out not to be restorable; they don't count as kept
    */
   public void ranksAgreed(Optional<EpochId> restored, Set<EpochId> broken) {
+    beganNanos = nanoClock.getAsLong();
     Set<EpochId> copy = Set.copyOf(broken);
     background(
         "clean up after older launches",
@@ -129,6 +141,57 @@ public final class DirectoryStore implements Store, Closeable {
           }
           prune();
         });
+    if (directory.leader()) {
+      background(
+          "note the launch",
+          () -> {
+            history = directory.history().begun(directory.generation());
+            publishHistory();
+          });
+    }
+  }
+
+  /**
+   * The program has come to its end: this launch did not fail. Waits for nothing; {@link #close}
+   * does.
+   */
+  public void ended() {
+    if (directory.leader()) {
+      background(
+          "note the launch's end",
+          () -> {
+            if (history != null) {
+              noteComputed();
+              history = history.ended();
+              publishHistory();
+            }
+          });
+    }
+  }
+
+  /** How many launches have not come to their end, as far as is known. */
+  public long failures() {
+    return directory.history().failuresSeen();
+  }
+
+  /** How long the job has computed, over all launches, as far as is known. */
+  public long computedNanos() {
+    return directory.history().computedMillis() * 1_000_000 + nanoClock.getAsLong() - beganNanos;
+  }
+
+  private void publishHistory() throws IOException {
+    directory.requireNewest();
+    files.publish(directory.directory().resolve(LaunchHistory.FILE), history.toBytes());
+  }
+
+  private long notNotedMillis() {
+    return (nanoClock.getAsLong() - beganNanos) / 1_000_000 - notedMillis;
+  }
+
+  private void noteComputed() {
+    long millis = notNotedMillis();
+    history = history.computed(millis);
+    notedMillis += millis;
   }
 
   @Override
@@ -226,6 +289,14 @@ public final class DirectoryStore implements Store, Closeable {
           }
           faults.reached(FaultPoint.AFTER_RENAME_BEFORE_PRUNE);
           prune();
+        });
+    background(
+        "note how long the job has computed",
+        () -> {
+          if (history != null && notNotedMillis() >= NOTED_MILLIS) {
+            noteComputed();
+            publishHistory();
+          }
         });
   }
 

@@ -45,6 +45,7 @@ public final class JobDirectory implements ImageTarget, Closeable {
   private final Optional<StoreView> sharedView;
   private Optional<String> sharedProblem = Optional.empty();
   private long generation;
+  private LaunchHistory history = LaunchHistory.NONE;
   private KernelLock lock;
 
   private JobDirectory(StoreSettings settings, Group group, FileOperations files, Launch launch) {
@@ -83,6 +84,7 @@ public final class JobDirectory implements ImageTarget, Closeable {
       opened.takeLock(nanoClock);
       opened.agreeOnJob(pageBytes);
       opened.agreeOnGeneration();
+      opened.agreeOnHistory();
       return opened;
     } catch (Throwable e) {
       opened.close();
@@ -329,6 +331,31 @@ public final class JobDirectory implements ImageTarget, Closeable {
             .field("started", launch.started())
             .toBytes());
     return "";
+  }
+
+  /** The store that knows most tells all: which of them a launch finds again is chance. */
+  private void agreeOnHistory() throws Exception {
+    List<String> known =
+        Together.runText(group, () -> (leader() ? readHistory() : LaunchHistory.NONE).toText());
+    history =
+        known.stream().map(LaunchHistory::ofText).max(LaunchHistory.BY_KNOWLEDGE).orElseThrow();
+  }
+
+  private LaunchHistory readHistory() {
+    try {
+      return LaunchHistory.read(files, directory);
+    } catch (IOException e) {
+      logger.log(
+          System.Logger.Level.WARNING,
+          "{0}; how often the job has failed is forgotten here, nothing else changes",
+          e.getMessage());
+      return LaunchHistory.NONE;
+    }
+  }
+
+  /** How earlier launches ended, as it was when this one was opened. */
+  LaunchHistory history() {
+    return history;
   }
 
   /**

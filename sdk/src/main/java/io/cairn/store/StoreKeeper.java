@@ -65,7 +65,7 @@ public final class StoreKeeper implements Closeable {
   public List<String> deleteJob() throws IOException {
     Path directory = store.directory();
     // What says that there was a committed epoch goes last but for the lock.
-    for (String name : List.of(StoreView.REQUEST, StoreView.COMMITTED_MARKER)) {
+    for (String name : List.of(StoreView.REQUEST, LaunchHistory.FILE, StoreView.COMMITTED_MARKER)) {
       files.delete(directory.resolve(name));
     }
     List<String> others = new ArrayList<>(files.list(directory));
