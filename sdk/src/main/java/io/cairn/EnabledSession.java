@@ -10,9 +10,11 @@ import io.cairn.capture.CaptureSettings;
 import io.cairn.capture.ImageCapture;
 import io.cairn.capture.Registry;
 import io.cairn.coordinate.Agent;
+import io.cairn.coordinate.AutomaticInterval;
 import io.cairn.coordinate.EpochCoordinator;
 import io.cairn.coordinate.EpochSettings;
 import io.cairn.coordinate.Group;
+import io.cairn.coordinate.MeanTime;
 import io.cairn.coordinate.Origin;
 import io.cairn.coordinate.SafePointGate;
 import io.cairn.image.ChronicleQuiet;
@@ -278,6 +280,11 @@ final class EnabledSession extends Session {
     if (reporter != null) {
       coordinator.watchedBy(reporter);
     }
+    if (options.automaticInterval() && rank() == 0) {
+      coordinator.choose(
+          new AutomaticInterval(
+              AutomaticInterval.Bounds.STANDARD, this::meanTimeBetweenFailures, log::chosen));
+    }
     opened = coordinator.gate();
     gate = opened;
     agent = new Agent(coordinator, log);
@@ -286,6 +293,13 @@ final class EnabledSession extends Session {
     Thread finalizing = new Thread(this::closeInFinalize, "cairn-finalize");
     finalizing.setDaemon(true);
     finalizing.start();
+  }
+
+  private MeanTime meanTimeBetweenFailures() {
+    return options
+        .meanTimeBetweenFailures()
+        .map(MeanTime::given)
+        .orElseGet(() -> MeanTime.estimated(store.failures(), store.computedNanos()));
   }
 
   /** A program that calls MPI.Finalize without close() must not end MPI under the agents. */
@@ -378,6 +392,7 @@ final class EnabledSession extends Session {
       if (opened != null) {
         opened.close();
         agent.join();
+        store.ended();
       }
       if (reporter != null) {
         reporter.closed();

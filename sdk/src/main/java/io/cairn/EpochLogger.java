@@ -3,6 +3,7 @@ package io.cairn;
 
 import io.cairn.api.CairnOptions.LogLevel;
 import io.cairn.api.CheckpointListener.RestoredEvent;
+import io.cairn.coordinate.AutomaticInterval;
 import io.cairn.coordinate.BareCutReport;
 import io.cairn.coordinate.EpochLog;
 import io.cairn.coordinate.EpochReport;
@@ -106,6 +107,13 @@ final class EpochLogger implements EpochLog {
   void stored(String choice) {
     if (tellsAll) {
       LOGGER.log(Level.INFO, "rank " + rank + ": " + choice);
+    }
+  }
+
+  /** How much time passes between epochs, and why. */
+  void chosen(AutomaticInterval.Choice interval) {
+    if (informs) {
+      LOGGER.log(Level.INFO, interval.describe());
     }
   }
 

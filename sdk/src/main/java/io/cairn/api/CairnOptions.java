@@ -181,9 +181,22 @@ public final class CairnOptions {
     return setting == null ? MainClass.name() : (String) setting.value();
   }
 
-  /** Time between the beginnings of two epochs; empty if time begins none. */
+  /**
+   * Time between the beginnings of two epochs; empty if time begins none, or {@link
+   * #automaticInterval} chooses it.
+   */
   public Optional<Duration> interval() {
-    return get(Option.INTERVAL);
+    return get(Option.INTERVAL).fixed();
+  }
+
+  /** Whether the time between the beginnings of two epochs is chosen by what is measured. */
+  public boolean automaticInterval() {
+    return get(Option.INTERVAL).automatic();
+  }
+
+  /** Mean time between two failures of the job; empty if it is to be estimated. */
+  public Optional<Duration> meanTimeBetweenFailures() {
+    return get(Option.MTBF);
   }
 
   /** Number of safe points between the beginnings of two epochs; empty if counting begins none. */
@@ -378,7 +391,17 @@ public final class CairnOptions {
 
     /** Begin an epoch when this much time has passed since the last one began. */
     public Builder interval(Duration interval) {
-      return put(Option.INTERVAL, Optional.of(interval), interval);
+      return put(Option.INTERVAL, new OptionType.Interval(false, Optional.of(interval)), interval);
+    }
+
+    /** Begin an epoch when as much time has passed as loses least, by what is measured. */
+    public Builder automaticInterval() {
+      return put(Option.INTERVAL, "auto");
+    }
+
+    /** Mean time between two failures of the job, all its nodes together. */
+    public Builder meanTimeBetweenFailures(Duration time) {
+      return put(Option.MTBF, Optional.of(time), time);
     }
 
     /** Time begins no epochs. */

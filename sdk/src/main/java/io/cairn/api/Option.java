@@ -50,12 +50,22 @@ final class Option<T> {
           "Id of the computation that survives restarts, and the name of its subdirectory of `dir`. The default is the"
               + " simple name of the program's main class.");
 
-  static final Option<Optional<Duration>> INTERVAL =
+  static final Option<OptionType.Interval> INTERVAL =
       new Option<>(
           "interval",
-          OptionType.DURATION_OR_OFF,
+          OptionType.INTERVAL,
           "10m",
-          "Begin an epoch when this much time has passed since the last one began.");
+          "Begin an epoch when this much time has passed since the last one began. `auto`: as much as loses least, by"
+              + " what an epoch costs the program and how often the job fails (`mtbf`); it is said in the log.");
+
+  static final Option<Optional<Duration>> MTBF =
+      new Option<>(
+          "mtbf",
+          OptionType.DURATION_OR_AUTO,
+          "auto",
+          "Mean time between two failures of the whole job, all its nodes together, for `interval=auto`. `auto`"
+              + " estimates it from how many launches of the job did not come to their end and how long all have"
+              + " computed, as if one failure in 24 hours had been seen before.");
 
   static final Option<OptionalLong> EVERY =
       new Option<>(
@@ -262,6 +272,7 @@ final class Option<T> {
           DIR,
           JOB,
           INTERVAL,
+          MTBF,
           EVERY,
           SAFE_POINTS,
           KEEP,

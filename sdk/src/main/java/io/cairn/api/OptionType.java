@@ -50,6 +50,29 @@ record OptionType<T>(String name, String expected, Function<String, T> parser) {
           "a duration above zero such as 500ms, 10s, 5m or 2h, or off",
           text -> text.equals(OFF) ? Optional.empty() : Optional.of(parseDuration(text)));
 
+  /**
+   * When time begins epochs.
+   *
+   * @param automatic whether the time is chosen by what is measured
+   * @param fixed if it isn't; empty if time begins none
+   */
+  record Interval(boolean automatic, Optional<Duration> fixed) {}
+
+  static final OptionType<Interval> INTERVAL =
+      new OptionType<>(
+          "interval",
+          "a duration above zero such as 500ms, 10s, 5m or 2h, or off, or auto",
+          text ->
+              text.equals(AUTO)
+                  ? new Interval(true, Optional.empty())
+                  : new Interval(false, DURATION_OR_OFF.parse(text)));
+
+  static final OptionType<Optional<Duration>> DURATION_OR_AUTO =
+      new OptionType<>(
+          "duration",
+          "a duration above zero such as 500ms, 10s, 5m or 2h, or auto",
+          text -> text.equals(AUTO) ? Optional.empty() : Optional.of(parseDuration(text)));
+
   static final OptionType<OptionalLong> COUNT_OR_OFF =
       new OptionType<>(
           "count",

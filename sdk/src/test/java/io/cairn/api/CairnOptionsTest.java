@@ -2,6 +2,7 @@
 package io.cairn.api;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -160,6 +161,9 @@ class CairnOptionsTest {
     "cairn.keep, two, 'a whole number from 1 to 1,000'",
     "cairn.keep, 99999999999, 'a whole number from 1 to 1,000'",
     "cairn.every, 0, 'a whole number from 1 on, or off'",
+    "cairn.interval, automatic, 'such as 500ms, 10s, 5m or 2h, or off, or auto'",
+    "cairn.mtbf, off, 'such as 500ms, 10s, 5m or 2h, or auto'",
+    "cairn.mtbf, 0h, 'such as 500ms, 10s, 5m or 2h, or auto'",
     "cairn.interval, 10, 'such as 500ms, 10s, 5m or 2h, or off'",
     "cairn.interval, 0s, 'such as 500ms, 10s, 5m or 2h, or off'",
     "cairn.interval, 999999999999h, 'such as 500ms, 10s, 5m or 2h, or off'",
@@ -191,7 +195,34 @@ class CairnOptionsTest {
     assertThrows(OptionException.class, () -> builder.job("a/b"));
     assertThrows(OptionException.class, () -> builder.stagingBytes(-1));
     assertThrows(OptionException.class, () -> builder.interval(Duration.ZERO));
+    assertThrows(
+        OptionException.class, () -> builder.meanTimeBetweenFailures(Duration.ofDays(4_000)));
     assertThrows(OptionException.class, () -> builder.lockWait(Duration.ofSeconds(-1)));
+  }
+
+  @Test
+  void shouldTakeAnIntervalThatIsChosen() {
+    CairnOptions options = CairnOptions.defaults();
+    assertFalse(options.automaticInterval());
+    assertEquals(Optional.empty(), options.meanTimeBetweenFailures());
+
+    CairnOptions program =
+        CairnOptions.builder()
+            .automaticInterval()
+            .meanTimeBetweenFailures(Duration.ofHours(8))
+            .build();
+    assertTrue(program.automaticInterval());
+    assertEquals(Optional.empty(), program.interval());
+    assertEquals(Optional.of(Duration.ofHours(8)), program.meanTimeBetweenFailures());
+
+    CairnOptions operator =
+        program.resolved(Map.of("cairn.interval", "30s"), Map.of("CAIRN_MTBF", "auto"));
+    assertFalse(operator.automaticInterval());
+    assertEquals(Optional.of(Duration.ofSeconds(30)), operator.interval());
+    assertEquals(Optional.empty(), operator.meanTimeBetweenFailures());
+    assertTrue(byProperty("cairn.interval", "auto").automaticInterval());
+    assertEquals(
+        Optional.of(Duration.ofHours(2)), byProperty("cairn.mtbf", "2h").meanTimeBetweenFailures());
   }
 
   @Test
