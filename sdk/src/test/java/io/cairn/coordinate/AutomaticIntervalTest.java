@@ -160,8 +160,8 @@ class AutomaticIntervalTest {
     assertEquals(6000, seconds(interval));
     // And never more often than the storage can take.
     interval = interval();
-    interval.committed(epoch(0.2, 2000));
-    assertEquals(6000, seconds(interval));
+    interval.committed(epoch(0.2, 1900));
+    assertEquals(5700, seconds(interval));
   }
 
   @Test

@@ -5,7 +5,6 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cairn.coordinate.Group;
 import io.cairn.image.CorruptImageException;
@@ -187,11 +186,23 @@ final class LaunchHistoryTest {
   }
 
   @Test
-  void shouldBelieveTheEndThatOneStoreHasNoted() {
+  void shouldOrderHistoriesByWhatTheyKnow() {
     LaunchHistory running = new LaunchHistory(3, true, 1, 500);
     LaunchHistory ended = new LaunchHistory(3, false, 1, 500);
-    assertTrue(LaunchHistory.BY_KNOWLEDGE.compare(running, ended) < 0);
-    assertTrue(LaunchHistory.BY_KNOWLEDGE.compare(ended, new LaunchHistory(4, true, 0, 0)) < 0);
+    List<LaunchHistory> better =
+        List.of(
+            new LaunchHistory(3, true, 1, 400),
+            running,
+            new LaunchHistory(3, true, 2, 500),
+            new LaunchHistory(3, true, 0, 600),
+            ended,
+            new LaunchHistory(4, true, 0, 0));
+    assertEquals(
+        better,
+        better.stream()
+            .sorted(LaunchHistory.BY_KNOWLEDGE.reversed())
+            .sorted(LaunchHistory.BY_KNOWLEDGE)
+            .toList());
     assertEquals(running, LaunchHistory.ofText(running.toText()));
     assertEquals(ended, LaunchHistory.ofText(ended.toText()));
   }
