@@ -18,6 +18,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -197,12 +199,10 @@ final class LaunchHistoryTest {
             new LaunchHistory(3, true, 0, 600),
             ended,
             new LaunchHistory(4, true, 0, 0));
-    assertEquals(
-        better,
-        better.stream()
-            .sorted(LaunchHistory.BY_KNOWLEDGE.reversed())
-            .sorted(LaunchHistory.BY_KNOWLEDGE)
-            .toList());
+    List<LaunchHistory> found = new ArrayList<>(better);
+    Collections.reverse(found);
+    found.sort(LaunchHistory.BY_KNOWLEDGE);
+    assertEquals(better, found);
     assertEquals(running, LaunchHistory.ofText(running.toText()));
     assertEquals(ended, LaunchHistory.ofText(ended.toText()));
   }
