@@ -58,6 +58,20 @@ final class RateLimitTest {
   }
 
   @Test
+  void shouldLetATwentiethOfASecondPassBeforeItIsPaid() throws IOException {
+    RateLimit limit = limit(20 << 20);
+    for (int silence = 0; silence < 2; silence++) {
+      long begin = now;
+      limit.await(1 << 20, () -> false);
+      limit.await(1 << 20, () -> false);
+      assertEquals(begin, now);
+      limit.await(1 << 20, () -> false);
+      assertEquals(begin + SECOND / 20, now);
+      now += 3 * SECOND;
+    }
+  }
+
+  @Test
   void shouldCountTimeThatIsSpentElsewhere() throws IOException {
     RateLimit limit = limit(100 << 20);
     for (int i = 0; i < 100; i++) {
