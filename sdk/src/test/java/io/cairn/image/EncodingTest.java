@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.function.LongSupplier;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -127,6 +128,7 @@ final class EncodingTest {
         switch (content) {
           case "zero" -> 0;
           case "half" -> BLOCK_BYTES / 2;
+          case "hardly" -> BLOCK_BYTES / 32 * 31;
           default -> BLOCK_BYTES;
         };
     return ByteBuffer.allocateDirect(BLOCK_BYTES).put(noise, 0, random);
@@ -173,6 +175,27 @@ final class EncodingTest {
     }
   }
 
+  /** It is found by the thread that asks first. */
+  @Test
+  void shouldKnowHowLongAThreadHadACore() throws Exception {
+    LongSupplier clock = Encoding.ownCoreClock();
+    long[] seen = new long[2];
+    Thread thread =
+        new Thread(
+            () -> {
+              seen[0] = clock.getAsLong();
+              long end = System.nanoTime() + 60_000_000_000L;
+              do {
+                seen[1] = clock.getAsLong();
+              } while (seen[1] - seen[0] < 1_000_000 && System.nanoTime() < end);
+            });
+    long begin = System.nanoTime();
+    thread.start();
+    thread.join();
+    assertTrue(seen[1] - seen[0] >= 1_000_000, "it computed, and had no core");
+    assertTrue(seen[1] <= System.nanoTime() - begin, "more than there was");
+  }
+
   @Test
   void shouldGoBackWhenTheStoreHasBecomeFast() throws IOException {
     syncNanosPerByte = 10;
@@ -216,6 +239,22 @@ final class EncodingTest {
   }
 
   @Test
+  void shouldNotReadLZ4ForSoLittle() throws IOException {
+    syncNanosPerByte = 100;
+    try (WriteBuffers small = buffers(EncodeMode.SMALL);
+        WriteBuffers buffers = buffers(EncodeMode.AUTO)) {
+      assertTrue(size(small, "hardly") > 1);
+      said.clear();
+      for (int i = 0; i < 3; i++) {
+        assertTrue(size(buffers, "hardly") > 1, "image " + i);
+      }
+      assertEquals(1, said.size(), said.toString());
+      assertTrue(said.get(0).startsWith("region \"hardly\": stored as it is, 0 of"), said.get(0));
+      assertTrue(said.get(0).contains("and saves 0%"), said.get(0));
+    }
+  }
+
+  @Test
   void shouldDoAsItIsTold() throws IOException {
     try (WriteBuffers fast = buffers(EncodeMode.FAST);
         WriteBuffers small = buffers(EncodeMode.SMALL)) {
@@ -227,6 +266,9 @@ final class EncodingTest {
       assertTrue(size(small, "half") < 0.51);
       assertTrue(size(small, "half") < 0.51);
       assertTrue(size(small, "zero") < 0.01);
+      assertEquals(0, onCore, "there was nothing to choose");
     }
+    assertEquals("region \"half\": stored as it is, as cairn.encode=fast says", said.get(0));
+    assertTrue(said.get(1).endsWith(" and saves 50% (cairn.encode=small)"), said::toString);
   }
 }
