@@ -28,6 +28,7 @@ import io.cairn.natives.NativeFabric;
 import io.cairn.natives.NativeLedger;
 import io.cairn.natives.NativePages;
 import io.cairn.natives.Shim;
+import io.cairn.report.LaunchWatch;
 import io.cairn.report.ProgressReporter;
 import io.cairn.restore.Choice;
 import io.cairn.restore.RestoreAgreement;
@@ -62,6 +63,11 @@ final class EnabledSession extends Session {
   /** From {@code cairn run}: epochs to leave out, as {@code 2-7,3-1}. */
   private static final String AVOID_VARIABLE = "CAIRN_INTERNAL_AVOID";
 
+  private static final long WATCH_MILLIS = 1_000;
+
+  /** For last words and MPI, which may have nobody left to talk to. */
+  private static final long END_MILLIS = 5_000;
+
   private static final String START_AFRESH = "cairn.restore=fresh (or CAIRN_RESTORE=fresh)";
 
   private final CairnOptions options;
@@ -79,6 +85,8 @@ final class EnabledSession extends Session {
   private final EpochLogger log;
 
   private final ProgressReporter reporter; // null where nobody wants reports
+  private final LaunchWatch watch;
+  private volatile JobDirectory lockHolder; // null before it is open
 
   private SafePointGate gate; // what safePoint() goes through: null before restore(), after done()
   private SafePointGate opened; // the same, from restore() to the end
@@ -93,6 +101,13 @@ final class EnabledSession extends Session {
     listeners = new EpochListeners(log);
     ledger = Shim.ledger(options.channelLimitBytes());
     files = new SystemFiles();
+    watch =
+        LaunchWatch.start(
+            System.getenv(),
+            "rank %d on %s".formatted(fabric.rank(), Launch.current().host()),
+            this::waitingLaunch,
+            this::endLeftBehind,
+            WATCH_MILLIS);
     requireSameOptions(options, fabric);
     directory =
         JobDirectory.open(
@@ -108,6 +123,7 @@ final class EnabledSession extends Session {
             files,
             Launch.current(),
             System::nanoTime);
+    lockHolder = directory;
     reporter =
         fabric.rank() == 0
             ? ProgressReporter.wanted(
@@ -277,9 +293,7 @@ final class EnabledSession extends Session {
     EpochCoordinator coordinator =
         new EpochCoordinator(
             fabric, ledger, capture, store, listeners, log, System::nanoTime, settings, origin);
-    if (reporter != null) {
-      coordinator.watchedBy(reporter);
-    }
+    coordinator.watchedBy(reporter == null ? watch : reporter.and(watch));
     if (options.automaticInterval() && rank() == 0) {
       coordinator.choose(
           new AutomaticInterval(
@@ -414,6 +428,31 @@ final class EnabledSession extends Session {
     System.err.print(
         Fatal.text(
             rank(), size(), fenced.getMessage() + ". Ending all ranks of this launch.", null));
+    System.err.flush();
+    abort();
+  }
+
+  private String waitingLaunch() {
+    JobDirectory held = lockHolder;
+    return held == null ? "" : held.waiting();
+  }
+
+  /** Nobody may be left who could end this process, or read what it says. */
+  private void endLeftBehind(String why) {
+    Thread end =
+        new Thread(
+            () -> {
+              try {
+                Thread.sleep(END_MILLIS);
+              } catch (InterruptedException e) {
+                // Then at once.
+              }
+              Runtime.getRuntime().halt(1);
+            },
+            "cairn-end");
+    end.setDaemon(true);
+    end.start();
+    System.err.print(Fatal.text(rank(), size(), why + ". This rank ends itself.", null));
     System.err.flush();
     abort();
   }

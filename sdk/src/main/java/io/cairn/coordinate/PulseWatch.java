@@ -17,6 +17,24 @@ public interface PulseWatch {
         public void committed(long epoch, long safePoint) {}
       };
 
+  /** Tells both, this one first. */
+  default PulseWatch and(PulseWatch other) {
+    PulseWatch first = this;
+    return new PulseWatch() {
+      @Override
+      public void pulsed(long pulses, long lowestIndex, long highestIndex) {
+        first.pulsed(pulses, lowestIndex, highestIndex);
+        other.pulsed(pulses, lowestIndex, highestIndex);
+      }
+
+      @Override
+      public void committed(long epoch, long safePoint) {
+        first.committed(epoch, safePoint);
+        other.committed(epoch, safePoint);
+      }
+    };
+  }
+
   /**
    * A pulse has completed: all agents live.
    *

@@ -10,7 +10,6 @@ import java.net.Socket;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -33,7 +32,6 @@ public final class ProgressReporter implements PulseWatch {
 
   private static final long PACE_MILLIS = 200;
   private static final long RETRY_MILLIS = 1_000;
-  private static final int CONNECT_TIMEOUT_MILLIS = 2_000;
 
   private enum Phase {
     STARTING,
@@ -81,7 +79,8 @@ public final class ProgressReporter implements PulseWatch {
   public static Optional<ProgressReporter> wanted(
       Map<String, String> environment, Path directory, long generation, int ranks) {
     String token = environment.getOrDefault(TOKEN_VARIABLE, "");
-    List<InetSocketAddress> listeners = parse(environment.getOrDefault(LISTENER_VARIABLE, ""));
+    List<InetSocketAddress> listeners =
+        ListenerAddresses.parse(environment.getOrDefault(LISTENER_VARIABLE, ""));
     if (token.isEmpty() || listeners.isEmpty()) {
       return Optional.empty();
     }
@@ -89,23 +88,6 @@ public final class ProgressReporter implements PulseWatch {
         new ProgressReporter(listeners, token, directory, generation, ranks);
     reporter.thread.start();
     return Optional.of(reporter);
-  }
-
-  private static List<InetSocketAddress> parse(String text) {
-    List<InetSocketAddress> parsed = new ArrayList<>();
-    int colon = text.lastIndexOf(':');
-    try {
-      int port = Integer.parseInt(text.substring(colon + 1));
-      for (String host : text.substring(0, Math.max(colon, 0)).split(",", -1)) {
-        if (!host.isEmpty()) {
-          // Names are looked up by the thread that connects.
-          parsed.add(InetSocketAddress.createUnresolved(host, port));
-        }
-      }
-    } catch (IllegalArgumentException e) {
-      return List.of();
-    }
-    return parsed;
   }
 
   /** The main loop begins; the agent starts. */
@@ -182,9 +164,7 @@ public final class ProgressReporter implements PulseWatch {
   /** Returns when the listener is not there, or not any more. */
   private void report(InetSocketAddress listener) {
     try (Socket socket = new Socket()) {
-      socket.connect(
-          new InetSocketAddress(listener.getHostString(), listener.getPort()),
-          CONNECT_TIMEOUT_MILLIS);
+      ListenerAddresses.connect(socket, listener);
       socket.setTcpNoDelay(true);
       OutputStream out = socket.getOutputStream();
       out.write(greeting.getBytes(StandardCharsets.US_ASCII));

@@ -103,8 +103,8 @@ public final class DirectoryStore implements Store, Closeable {
   }
 
   /**
-   * What to do when a newer launch has taken over: called on the background thread, once for each
-   * epoch that this launch still tries to record. Set it before the first epoch.
+   * What to do when a newer launch has taken over: called on the background thread, each time that
+   * this launch still tries to change something. Set it before the first epoch.
    */
   public void whenFenced(Consumer<FencedException> action) {
     whenFenced = action;
@@ -280,6 +280,8 @@ public final class DirectoryStore implements Store, Closeable {
     background(
         "publish the record of a committed epoch",
         () -> {
+          // A launch that was stopped for a while may not be the newest any more.
+          directory.requireNewest();
           faults.reached(FaultPoint.AFTER_COMMIT_BEFORE_RENAME);
           unpublished.add(directory.epochId(epoch));
           // The newest first; an older one is there if its rename failed.
@@ -317,6 +319,8 @@ public final class DirectoryStore implements Store, Closeable {
     background(
         "delete an abandoned epoch's record",
         () -> {
+          // A newer launch may go on from it, if it has come so far.
+          directory.requireNewest();
           Path place = directory.directory(directory.epochId(epoch));
           files.delete(place.resolve(EpochRecord.PENDING));
           deleteWhatTiersLeft(place);
@@ -365,6 +369,7 @@ public final class DirectoryStore implements Store, Closeable {
         oldestKept = kept == directory.settings().keptEpochs() ? epochs.get(i) : null;
       }
     }
+    directory.requireNewest();
     for (EpochId epoch : epochs) {
       boolean overtaken = oldestKept != null && epoch.compareTo(oldestKept) < 0;
       // A broken epoch may be of use to an operator until others have taken its place.
@@ -444,6 +449,8 @@ public final class DirectoryStore implements Store, Closeable {
         () -> {
           try {
             work.run();
+          } catch (FencedException e) {
+            whenFenced.accept(e);
           } catch (IOException | RuntimeException e) {
             logger.log(
                 System.Logger.Level.WARNING,

@@ -46,7 +46,7 @@ public final class JobDirectory implements ImageTarget, Closeable {
   private Optional<String> sharedProblem = Optional.empty();
   private long generation;
   private LaunchHistory history = LaunchHistory.NONE;
-  private KernelLock lock;
+  private volatile KernelLock lock;
 
   private JobDirectory(StoreSettings settings, Group group, FileOperations files, Launch launch) {
     this.settings = settings;
@@ -392,6 +392,14 @@ public final class JobDirectory implements ImageTarget, Closeable {
               + generation
               + ", and commits nothing any more");
     }
+  }
+
+  /**
+   * The sign of life of a launch that waits for this one's lock; empty if this rank holds no lock,
+   * or nobody waits. May be called from any thread.
+   */
+  public String waiting() {
+    return lock == null ? "" : KernelLock.waiting(directory.resolve(StoreView.LOCK));
   }
 
   /** All epochs that have a directory here, oldest first. */

@@ -9,9 +9,12 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Optional;
 import java.util.Set;
@@ -23,7 +26,18 @@ import java.util.function.LongSupplier;
  * gives a POSIX lock up).
  */
 final class KernelLock implements Closeable {
+  private static final FileAttribute<Set<PosixFilePermission>> PRIVATE =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
+  private static final Set<StandardOpenOption> SIGN =
+      Set.of(
+          StandardOpenOption.CREATE,
+          StandardOpenOption.WRITE,
+          StandardOpenOption.TRUNCATE_EXISTING);
   private static final long POLL_MILLIS = 50;
+
+  /** A sign of life in each half second. */
+  private static final int POLLS_PER_SIGN = 10;
+
   private static final int MAX_HOLDER_BYTES = 4096;
 
   private final FileChannel channel;
@@ -38,20 +52,70 @@ final class KernelLock implements Closeable {
         FileChannel.open(
             file,
             Set.of(StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE),
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+            PRIVATE);
     try {
       long begin = nanoClock.getAsLong();
-      while (!tryLock(channel)) {
-        if (nanoClock.getAsLong() - begin >= waitMillis * 1_000_000) {
-          throw new JobLockedException(file, holder(channel), waitMillis);
+      Waiting waiting = null;
+      try {
+        for (int polls = 0; !tryLock(channel); polls++) {
+          if (nanoClock.getAsLong() - begin >= waitMillis * 1_000_000) {
+            throw new JobLockedException(file, holder(channel), waitMillis);
+          }
+          if (polls % POLLS_PER_SIGN == 0) {
+            waiting = waiting == null ? new Waiting(file, launch) : waiting;
+            waiting.sign();
+          }
+          Thread.sleep(POLL_MILLIS);
         }
-        Thread.sleep(POLL_MILLIS);
+      } finally {
+        if (waiting != null) {
+          waiting.end();
+        }
       }
       sign(channel, launch);
       return new KernelLock(channel);
     } catch (Throwable e) {
       channel.close();
       throw e;
+    }
+  }
+
+  /** Tells the holder that somebody waits; a holder that is well takes no notice. */
+  private static final class Waiting {
+    private final Path file;
+    private final Launch launch;
+    private long signs;
+
+    Waiting(Path lock, Launch launch) {
+      file = lock.resolveSibling(StoreView.WAITING);
+      this.launch = launch;
+    }
+
+    void sign() {
+      signs++;
+      String text = "%s %d on %s%n".formatted(launch.random(), launch.pid(), launch.host());
+      try (FileChannel channel = FileChannel.open(file, SIGN, PRIVATE)) {
+        channel.write(ByteBuffer.wrap((signs + " " + text).getBytes(StandardCharsets.UTF_8)));
+      } catch (IOException e) {
+        // Then the holder doesn't know.
+      }
+    }
+
+    void end() {
+      try {
+        Files.deleteIfExists(file);
+      } catch (IOException e) {
+        // It changes no more, which is what counts.
+      }
+    }
+  }
+
+  /** What a launch that waits for the lock has written last; empty if none does. */
+  static String waiting(Path lock) {
+    try {
+      return Files.readString(lock.resolveSibling(StoreView.WAITING), StandardCharsets.ISO_8859_1);
+    } catch (IOException e) {
+      return "";
     }
   }
 

@@ -71,7 +71,12 @@ public final class StoreKeeper implements Closeable {
     List<String> others = new ArrayList<>(files.list(directory));
     List<String> own =
         List.of(
-            StoreView.GENERATION, StoreView.JOB, StoreView.STORE, StoreView.EVENTS, StoreView.LOCK);
+            StoreView.GENERATION,
+            StoreView.JOB,
+            StoreView.STORE,
+            StoreView.EVENTS,
+            StoreView.LOCK,
+            StoreView.WAITING);
     others.removeAll(own);
     others.removeIf(name -> name.startsWith("pending-"));
     if (!others.isEmpty()) {

@@ -28,6 +28,9 @@ public final class StoreView {
   static final String GENERATION = "generation";
   static final String LOCK = "lock";
 
+  /** Sign of life of a launch that waits for the lock. */
+  static final String WAITING = "lock-wanted";
+
   /** What became of the job's launches, if {@code cairn run} started them. */
   public static final String EVENTS = "events.jsonl";
 

@@ -2,6 +2,7 @@
 package io.cairn.store;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -22,8 +23,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntFunction;
 import java.util.stream.Stream;
@@ -253,5 +257,35 @@ final class JobDirectoryTest {
     Files.writeString(base.resolve("job/generation"), "x");
     assertThrows(CorruptImageException.class, old::requireNewest);
     old.close();
+  }
+
+  @Test
+  void shouldGiveTheHolderOfTheLockASignWhileItWaits() throws Exception {
+    Path file = base.resolve("lock");
+    KernelLock held = KernelLock.take(file, Launch.current(), 0, System::nanoTime);
+    CompletableFuture<KernelLock> waits =
+        CompletableFuture.supplyAsync(
+            () -> {
+              try {
+                return KernelLock.take(file, Launch.current(), 60_000, System::nanoTime);
+              } catch (IOException | InterruptedException e) {
+                throw new AssertionError(e);
+              }
+            });
+    // It lives: the sign changes.
+    Set<String> signs = new HashSet<>();
+    while (signs.size() < 3) {
+      String sign = KernelLock.waiting(file);
+      assertFalse(waits.isDone());
+      if (!sign.isEmpty()) {
+        assertTrue(sign.contains(" on " + Launch.current().host()), sign);
+        signs.add(sign);
+      }
+      Thread.sleep(5);
+    }
+    held.close();
+    waits.get(60, TimeUnit.SECONDS).close();
+    assertEquals("", KernelLock.waiting(file));
+    assertFalse(Files.exists(base.resolve(StoreView.WAITING)));
   }
 }

@@ -14,6 +14,7 @@ import io.cairn.coordinate.Capture.PendingImage;
 import io.cairn.image.EpochId;
 import io.cairn.image.EpochRecord;
 import io.cairn.image.FaultHook;
+import io.cairn.image.StateFile;
 import io.cairn.image.SystemFiles;
 import io.cairn.restore.Choice;
 import io.cairn.restore.NoUsableEpochException;
@@ -328,6 +329,54 @@ final class RetentionTest {
     launch(2, true, (rank, state) -> assertThrows(NoUsableEpochException.class, rank::restore));
   }
 
+  /** What a launch that is not this one writes when it begins. */
+  private void takeOver(String store) throws IOException {
+    Files.write(
+        base.resolve(store).resolve("job").resolve("generation"),
+        StateFile.builder("generation")
+            .field("generation", 2)
+            .field("host", "node9")
+            .field("pid", 1)
+            .field("started", "now")
+            .toBytes());
+  }
+
+  /** A launch that stood still between its decision and what follows from it. */
+  @Test
+  void shouldPublishAndDeleteNothingOnceANewerLaunchHasTakenOver() throws Exception {
+    launch(
+        1,
+        true,
+        (old, state) -> {
+          restores(old, state, 0, -1);
+          epochs(old, state, 0, 1);
+          PendingImage committed = old.image(1, "");
+          old.record(1, committed);
+          boolean leader = old.group.rank() == 2;
+          if (!leader) {
+            old.group.allGather(new byte[0]);
+            return;
+          }
+          takeOver("own");
+          AtomicReference<FencedException> told = new AtomicReference<>();
+          old.store.whenFenced(told::set);
+          old.store.commit(1);
+          old.settle();
+          assertNotNull(told.getAndSet(null));
+          assertTrue(Files.exists(file("own", "epoch-1-1", EpochRecord.PENDING)));
+          assertFalse(Files.exists(file("own", "epoch-1-1", EpochRecord.COMMITTED)));
+          assertTrue(Files.exists(file("own", "epoch-1-0", EpochRecord.COMMITTED)));
+          old.store.abandon(1);
+          old.settle();
+          assertNotNull(told.getAndSet(null));
+          assertTrue(Files.exists(file("own", "epoch-1-1", EpochRecord.PENDING)));
+          old.store.ranksAgreed(Optional.empty(), Set.of());
+          old.settle();
+          assertNotNull(told.get());
+          old.group.allGather(new byte[0]);
+        });
+  }
+
   @Test
   void shouldRecordNothingOnceANewerLaunchHasTakenOver() throws Exception {
     launch(
@@ -341,15 +390,7 @@ final class RetentionTest {
             assertThrows(IOException.class, () -> old.record(0, image));
             return;
           }
-          Path file = base.resolve("own/job/generation");
-          Files.write(
-              file,
-              io.cairn.image.StateFile.builder("generation")
-                  .field("generation", 2)
-                  .field("host", "node9")
-                  .field("pid", 1)
-                  .field("started", "now")
-                  .toBytes());
+          takeOver("own");
           AtomicReference<FencedException> told = new AtomicReference<>();
           old.store.whenFenced(told::set);
           Exception e = assertThrows(IOException.class, () -> old.record(0, image));

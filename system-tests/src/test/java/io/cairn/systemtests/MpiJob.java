@@ -398,6 +398,11 @@ final class MpiJob {
     return Processes.withMark(mark);
   }
 
+  /** Since it was started; lines have the same time. */
+  long millis() {
+    return output.millis();
+  }
+
   /** What it has printed so far. */
   List<String> printed() {
     return output.lines().stream().map(Output.Line::text).toList();

@@ -48,8 +48,7 @@ final class Output {
         new BufferedReader(new InputStreamReader(stream, StandardCharsets.UTF_8))) {
       for (String text = in.readLine(); text != null; text = in.readLine()) {
         synchronized (lines) {
-          lines.add(
-              new Line(error, TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - startNanos), text));
+          lines.add(new Line(error, millis(), text));
           lines.notifyAll();
         }
       }
@@ -61,6 +60,10 @@ final class Output {
         lines.notifyAll();
       }
     }
+  }
+
+  long millis() {
+    return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - startNanos);
   }
 
   List<Line> lines() {

@@ -329,9 +329,9 @@ class SupervisorTest {
     World world = World.local().begin().run("", 0, 7).pass(SILENCE_SECONDS - 1).expectLaunch(1);
     world.pass(2).expect(State.ENDING);
     // It hangs so thoroughly that it must be killed.
-    world.pass(DUMP_SECONDS + GRACE_SECONDS - 0.4);
+    world.pass(DUMP_SECONDS + GRACE_SECONDS - 1.6);
     assertEquals(0, world.killed);
-    world.pass(1);
+    world.pass(1.2);
     assertEquals(1, world.killed);
     world.dies(137).pass(1.1).expectLaunch(2);
   }

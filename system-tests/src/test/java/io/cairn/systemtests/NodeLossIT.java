@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.cairn.systemtests;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.cairn.systemtests.programs.Ring;
+import io.cairn.systemtests.programs.Stuck;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/**
+ * Nodes are lost under jobs that the tool runs, in all the ways in which nodes are lost; the job's
+ * directory is one that all nodes share. The answer is always that of an undisturbed run, and in
+ * the end no process is left on any node.
+ */
+class NodeLossIT {
+  private static final int NODES = 4;
+  private static final int SLOTS = 2;
+
+  /** Three nodes of the four: the last one is a spare. */
+  private static final int RANKS = 6;
+
+  /** Counted from 1, of those that have ranks. */
+  private static final int FIRST_RANKS_NODE = 1;
+
+  @RegisterExtension final Workbench bench = new Workbench();
+
+  private final SplittableRandom random = Seed.random("node loss");
+  private Nodes nodes;
+
+  private void start() throws IOException {
+    nodes = bench.nodes(NODES, SLOTS);
+  }
+
+  @AfterEach
+  void requireNoProcessLeft() {
+    if (nodes != null) {
+      for (int node = 1; node <= NODES; node++) {
+        assertEquals(List.of(), nodes.processes(node), "left on node " + node);
+      }
+    }
+  }
+
+  private MpiJob.Builder launch(Sample sample, Path hosts, String... options) {
+    return sample
+        .checkpointed(bench, RANKS)
+        .supervised(options)
+        .on(nodes, hosts)
+        .arguments("--step-millis", 10);
+  }
+
+  private static int committed(MpiJob job) {
+    return (int) job.printed().stream().filter(l -> l.contains("event committed rank=0 ")).count();
+  }
+
+  /** So that there is something to come back to, and then at any time. */
+  private void awaitCommit(MpiJob job) {
+    job.awaitLines(committed(job) + 1, "event committed rank=0 ");
+    assertTrue(job.livesFor(random.nextInt(60)), "it ended before anything could be lost");
+  }
+
+  private String events(Sample sample) throws IOException {
+    return Files.readString(bench.files(sample.program()).folder().resolve("events.jsonl"));
+  }
+
+  /** Shows how long it took, which decides nothing. */
+  private static void show(String what, MpiJob.Outcome outcome, long lostMillis) {
+    long noticed = at(outcome, lostMillis, "cairn: launch 1 has ended", "doesn't answer (");
+    long launched = at(outcome, lostMillis, "cairn: launch 2: ranks ");
+    long restored = at(outcome, lostMillis, "event restored rank=0 ");
+    System.out.printf(
+        "%s: noticed after %.1f s, launched again %.1f s later, restored %.1f s after that%n",
+        what,
+        (noticed - lostMillis) / 1e3,
+        (launched - noticed) / 1e3,
+        (restored - launched) / 1e3);
+  }
+
+  /** When the first such line was printed. */
+  private static long at(MpiJob.Outcome outcome, long after, String... anyOf) {
+    return outcome.lines().stream()
+        .filter(l -> l.millis() >= after)
+        .filter(l -> List.of(anyOf).stream().anyMatch(l.text()::contains))
+        .findFirst()
+        .orElseThrow(() -> outcome.failure("printed none of " + List.of(anyOf)))
+        .millis();
+  }
+
+  private String onNodes(int... wanted) {
+    List<String> parts = new ArrayList<>();
+    for (int node : wanted) {
+      parts.add(SLOTS + " on " + nodes.host(node));
+    }
+    return String.join(", ", parts);
+  }
+
+  @Test
+  void shouldGoOnWithASpareWhenANodeDies() throws Exception {
+    start();
+    Sample sample = random.nextBoolean() ? Sample.HEAT2D : Sample.PIPELINE;
+    String reference = sample.reference(bench, RANKS);
+    bench.emptyFolder();
+    MpiJob job = launch(sample, nodes.hostfile()).start();
+    awaitCommit(job);
+    int lost = FIRST_RANKS_NODE + random.nextInt(3);
+    long millis = job.millis();
+    nodes.kill(lost);
+    MpiJob.Outcome outcome = job.finish().requireSuccess();
+    show("node " + lost + " of " + sample + " died", outcome, millis);
+    assertEquals(reference, outcome.only("result "), outcome::text);
+    outcome.line("cairn: " + nodes.host(lost) + " is gone: ");
+    outcome.line("cairn: launch 2: ranks ", "2 on " + nodes.host(NODES));
+    outcome.line("cairn: generation 2 goes on from epoch 1-");
+    outcome.only("cairn: done; ");
+    assertTrue(events(sample).contains("\"event\":\"host-gone\",\"host\":\"" + nodes.host(lost)));
+  }
+
+  @Test
+  void shouldGoOnWithASpareWhenANodeIsLostSilentlyAndFenceItWhenItIsBack() throws Exception {
+    start();
+    Sample sample = Sample.HEAT2D;
+    String reference = sample.reference(bench, RANKS);
+    bench.emptyFolder();
+    // Long enough for the lost node to come back before the end.
+    MpiJob job = launch(sample, nodes.hostfile()).start();
+    awaitCommit(job);
+    // With rank 0's node the old launch keeps the lock of the job's directory, which all see.
+    int lost = FIRST_RANKS_NODE + random.nextInt(3);
+    long millis = job.millis();
+    nodes.cut(lost);
+    job.awaitLines(1, "cairn: generation 2 goes on from epoch 1-");
+    nodes.heal(lost);
+    MpiJob.Outcome outcome = job.finish().requireSuccess();
+    show("node " + lost + " of " + sample + " was cut off", outcome, millis);
+    assertEquals(reference, outcome.only("result "), outcome::text);
+    outcome.line(nodes.host(lost) + " doesn't answer (", "no pulse for ");
+    outcome.line("cairn: launch 2: ranks ", "2 on " + nodes.host(NODES));
+    outcome.only("cairn: done; ");
+  }
+
+  @Test
+  void shouldRunOnFewerNodesWhereThatIsAllowed() throws Exception {
+    start();
+    Sample sample = Sample.HEAT2D;
+    String reference = sample.reference(bench, RANKS);
+    bench.emptyFolder();
+    MpiJob job = launch(sample, nodes.hostfile(1, 2, 3), "--oversubscribe").start();
+    awaitCommit(job);
+    nodes.kill(2);
+    MpiJob.Outcome outcome = job.finish().requireSuccess();
+    assertEquals(reference, outcome.only("result "), outcome::text);
+    outcome.line("cairn: launch 2: ranks 3 on " + nodes.host(1) + ", 3 on " + nodes.host(3));
+  }
+
+  @Test
+  void shouldWaitForANodeWhereTooFewAreLeftAndGiveUpInTheEnd() throws Exception {
+    start();
+    Sample sample = Sample.HEAT2D;
+    String reference = sample.reference(bench, RANKS);
+    bench.emptyFolder();
+    Map<String, String> strict = Map.of("OMPI_MCA_rmaps_base_oversubscribe", "0");
+    MpiJob.Builder first = launch(sample, nodes.hostfile(1, 2, 3), "--host-wait", "10m");
+    strict.forEach(first::environment);
+    MpiJob job = first.start();
+    awaitCommit(job);
+    nodes.kill(2);
+    job.awaitLine("cairn: 6 ranks need as many slots, and the hosts that answer have 4");
+    nodes.boot(2);
+    job.awaitLine("cairn: " + nodes.host(2) + " is back");
+    job.awaitLine("cairn: generation 2 goes on from epoch 1-");
+    awaitCommit(job);
+    nodes.kill(3);
+    job.awaitLines(2, "cairn: 6 ranks need as many slots, and the hosts that answer have 4");
+    job.terminate();
+    assertEquals(143, job.finish().exitCode());
+
+    // The same job, with less patience.
+    MpiJob.Builder second = launch(sample, nodes.hostfile(1, 2, 3), "--host-wait", "1s");
+    strict.forEach(second::environment);
+    MpiJob.Outcome refused = second.run();
+    assertEquals(3, refused.exitCode(), refused::text);
+    nodes.boot(3);
+    MpiJob.Builder third = launch(sample, nodes.hostfile(1, 2, 3), "--host-wait", "1s");
+    strict.forEach(third::environment);
+    MpiJob again = third.start();
+    awaitCommit(again);
+    nodes.kill(1);
+    MpiJob.Outcome gaveUp = again.finish();
+    assertEquals(4, gaveUp.exitCode(), gaveUp::text);
+    gaveUp.line("cairn: gave up: 6 ranks need as many slots", "gone: " + nodes.host(1));
+    nodes.boot(1);
+    MpiJob.Outcome done = launch(sample, nodes.hostfile()).run().requireSuccess();
+    assertEquals(reference, done.only("result "), done::text);
+  }
+
+  @Test
+  void shouldLeaveOutANodeOnWhichNothingCanBeStarted() throws Exception {
+    start();
+    Sample sample = Sample.HEAT2D;
+    String reference = sample.reference(bench, RANKS);
+    bench.emptyFolder();
+    int broken = FIRST_RANKS_NODE + random.nextInt(3);
+    // It answers, but has no daemon of Open MPI.
+    String orted = nodes.on(broken, "bash", "-c", "readlink -f $(command -v orted)").strip();
+    assertEquals("", nodes.on(broken, "mount", "--bind", "/dev/null", orted));
+    MpiJob.Outcome outcome = launch(sample, nodes.hostfile()).run().requireSuccess();
+    outcome.line("cairn: " + nodes.host(broken) + " is gone: mpirun can't start the program there");
+    outcome.line("cairn: launch 2: ranks ", "2 on " + nodes.host(NODES));
+    assertEquals(reference, outcome.only("result "), outcome::text);
+  }
+
+  @Test
+  void shouldShowWhereAProgramHangsAndLaunchItAgain() throws Exception {
+    start();
+    MpiJob.Outcome outcome =
+        bench
+            .job(RANKS, Stuck.class)
+            .property("cairn.every", 10)
+            .arguments("steps=100", "at=60", "rank=3")
+            .supervised("--stall", "5s", "--dump", "6s")
+            .on(nodes, nodes.hostfile())
+            .run()
+            .requireSuccess();
+    outcome.line("cairn: no safe point for ", "(--stall): the program hangs, at safe point ");
+    outcome.line("Full thread dump");
+    outcome.line("at io.cairn.systemtests.programs.Stuck.run");
+    outcome.line("cairn: generation 2 goes on from epoch 1-");
+  }
+
+  @Test
+  void shouldTryThePreviousEpochOnceAndGiveUpOnAProgramThatDiesInOnePlace() throws Exception {
+    start();
+    MpiJob.Outcome outcome =
+        bench
+            .job(RANKS, Ring.class)
+            .property("cairn.every", 10)
+            .arguments("steps=400", "millis=5", "fail=75", "rank=" + random.nextInt(RANKS))
+            .supervised("--backoff", "100ms")
+            .on(nodes, nodes.hostfile())
+            .run();
+    assertEquals(4, outcome.exitCode(), outcome::text);
+    outcome.line("cairn: ended twice at safe point ", "trying the epoch before 1-");
+    outcome.line("cairn: gave up: ", "so did one from the epoch before");
+    outcome.requireNo(" is gone");
+  }
+
+  @Test
+  void shouldPreferNodesWithMoreToGive() throws Exception {
+    start();
+    Map<Integer, String> hosts = new TreeMap<>();
+    hosts.put(1, "slots=2");
+    hosts.put(2, "slots=2 weight=8");
+    hosts.put(3, "slots=2 weight=8");
+    hosts.put(4, "slots=2 weight=8");
+    MpiJob job =
+        bench
+            .job(RANKS, Ring.class)
+            .property("cairn.every", 10)
+            .arguments("steps=150", "millis=10")
+            .supervised()
+            .on(nodes, nodes.hostfile(hosts))
+            .start();
+    awaitCommit(job);
+    nodes.kill(3);
+    MpiJob.Outcome outcome = job.finish().requireSuccess();
+    // Only when one of the better ones is lost is the first one taken.
+    outcome.line("cairn: launch 2: ranks " + onNodes(1, 2, 4));
+    Path file = bench.files(Ring.class).folder().resolve("events.jsonl");
+    String first =
+        Files.readAllLines(file).stream()
+            .filter(l -> l.contains("\"event\":\"launch\",\"launch\":1"))
+            .findFirst()
+            .orElseThrow();
+    assertTrue(!first.contains(nodes.host(1) + ":"), first);
+  }
+}
