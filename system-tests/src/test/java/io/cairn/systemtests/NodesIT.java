@@ -29,9 +29,7 @@ class NodesIT {
       assertEquals(nodes.name(node) + "\n", Files.readString(nodes.storage(node).resolve("me")));
     }
     assertEquals(0, reach(nodes, 1, "sleep 1000 </dev/null >/dev/null 2>&1 &"));
-    List<String> processes = nodes.processes(1);
-    assertEquals(1, processes.size(), processes::toString);
-    assertTrue(processes.get(0).endsWith(": sleep 1000"), processes::toString);
+    List<String> processes = awaitProcess(nodes, 1, ": sleep 1000");
     assertEquals(List.of(), nodes.processes(2));
 
     nodes.cut(1);
@@ -49,6 +47,18 @@ class NodesIT {
     assertEquals(0, reach(nodes, 1, "test -f " + nodes.local() + "/me"));
     nodes.wipe(1);
     assertEquals(1, reach(nodes, 1, "test -f " + nodes.local() + "/me"));
+  }
+
+  /** A shell that starts a program in the background is that program only a little later. */
+  private static List<String> awaitProcess(Nodes nodes, int node, String end) throws Exception {
+    List<String> processes = nodes.processes(node);
+    for (int i = 0; i < 1000 && !processes.get(0).endsWith(end); i++) {
+      Thread.sleep(10);
+      processes = nodes.processes(node);
+    }
+    assertEquals(1, processes.size(), processes::toString);
+    assertTrue(processes.get(0).endsWith(end), processes::toString);
+    return processes;
   }
 
   /** Over the network, as mpirun does. */
