@@ -4,10 +4,13 @@ package io.cairn.systemtests;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cairn.image.FaultPoint;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -176,5 +179,101 @@ class TiersIT {
             .requireSuccess();
     assertEquals(reference, third.only("result "), third::text);
     third.line("no partner copies: all ranks are in one failure group");
+  }
+
+  /** The points of an epoch's life at which a node is lost, and how often a rank has been there. */
+  private static final Map<FaultPoint, Integer> POINTS =
+      Map.of(
+          FaultPoint.DURING_CAPTURE, 8,
+          FaultPoint.MID_BLOCKS, 8,
+          FaultPoint.AFTER_SYNC, 3,
+          FaultPoint.AFTER_PENDING_RECORD, 3,
+          FaultPoint.AFTER_COMMIT_BEFORE_RENAME, 3,
+          FaultPoint.BEFORE_PROTECTION, 3,
+          FaultPoint.AFTER_PROTECTION_STREAMS, 3,
+          FaultPoint.AFTER_PENDING_PROTECTION, 3);
+
+  /** In the middle of an epoch, and once more in the middle of the recovery. */
+  @Test
+  void shouldComeBackWhenANodeIsLostInTheMiddle() throws IOException {
+    int used = 3;
+    int ranks = used * SLOTS;
+    nodes = bench.nodes(used, SLOTS);
+    String reference = sample.reference(bench, ranks);
+    List<FaultPoint> points = POINTS.keySet().stream().sorted().toList();
+    FaultPoint point = points.get(random.nextInt(points.size()));
+    String[] tiers =
+        random.nextBoolean()
+            ? new String[] {"partner=1", "commit=partner"}
+            : new String[] {"set=2+1", "commit=set"};
+    int lost = 1 + random.nextInt(used);
+    int dying = (lost - 1) * SLOTS; // the node's store is this rank's to lead
+    System.out.printf("node %d is lost at %s, %s%n", lost, point, tiers[1]);
+    MpiJob.Outcome first =
+        launch(ranks, nodes.hostfile(), tiers)
+            .environment("CAIRN_TEST_FAULT", point + ":" + dying + ":" + POINTS.get(point))
+            .run()
+            .requireFailure();
+    assertTrue(first.events().newestCommitted() > 0, first::text);
+    lose(List.of(lost));
+    nodes.boot(lost);
+    MpiJob.Outcome second =
+        launch(ranks, nodes.hostfile(), tiers)
+            .environment(
+                "CAIRN_TEST_FAULT", FaultPoint.AFTER_RECOVERED_IMAGE + ":" + (dying + 1) + ":1")
+            .run()
+            .requireFailure();
+    second.requireNo("event restored");
+    MpiJob.Outcome third = launch(ranks, nodes.hostfile(), tiers).run().requireSuccess();
+    assertEquals(reference, third.only("result "), third::text);
+    List<EventLog.Event> restored = third.events().of("restored");
+    assertEquals(ranks, restored.size(), third::text);
+    for (EventLog.Event event : restored) {
+      // What was committed was protected.
+      assertTrue(event.epoch() >= first.events().newestCommitted(), third::text);
+    }
+  }
+
+  /** What it still has is of a past that the job has gone on from. */
+  @Test
+  void shouldTakeANodeBackThatHasOldEpochs() throws IOException {
+    int used = 3;
+    int ranks = used * SLOTS;
+    nodes = bench.nodes(used + 1, SLOTS);
+    String reference = sample.reference(bench, ranks);
+    MpiJob first = launch(ranks, nodes.hostfile(1, 2, 3), "partner=1").start();
+    first.awaitLines(2, "by the partner tier");
+    nodes.kill(2);
+    first.finish().requireFailure();
+    MpiJob second = launch(ranks, nodes.hostfile(1, 3, 4), "partner=1").start();
+    second.awaitLines(3, "by the partner tier");
+    nodes.kill(4);
+    MpiJob.Outcome died = second.finish().requireFailure();
+    nodes.boot(2);
+    MpiJob.Outcome third = launch(ranks, nodes.hostfile(1, 2, 3), "partner=1").run();
+    third.requireSuccess();
+    assertEquals(reference, third.only("result "), third::text);
+    long oldest =
+        died.events().of("committed").stream().mapToLong(EventLog.Event::epoch).min().orElseThrow();
+    List<EventLog.Event> restored = third.events().of("restored");
+    assertEquals(ranks, restored.size(), third::text);
+    for (EventLog.Event event : restored) {
+      assertTrue(event.epoch() > oldest, third::text);
+    }
+  }
+
+  @Test
+  void shouldLeaveASharedTierOutThatCanNotBeUsed() throws IOException {
+    int ranks = SLOTS;
+    nodes = bench.nodes(1, SLOTS);
+    String reference = sample.reference(bench, ranks);
+    Path blocked = Files.writeString(bench.folder().resolve("blocked"), "not a directory");
+    String shared = "shared=" + blocked.resolve("below");
+    MpiJob.Outcome fresh = launch(ranks, nodes.hostfile(), shared).run().requireFailure();
+    fresh.line("the shared tier can't be reached: ");
+    MpiJob.Outcome forced =
+        launch(ranks, nodes.hostfile(), shared, "restore=fresh").run().requireSuccess();
+    forced.line("the shared tier is left out in this launch, as its directory can't be used");
+    assertEquals(reference, forced.only("result "), forced::text);
   }
 }
