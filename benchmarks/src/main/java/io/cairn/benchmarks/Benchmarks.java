@@ -15,6 +15,7 @@ public final class Benchmarks {
         parity     parity shards and rebuilt ones
         messaging  what shim and idle agent add to a message between two ranks
         epoch      pause, time to durable and memory of whole epochs of two ranks
+        tiers      what a solver loses to epochs and to the tiers that protect them
         (none)     all of them, as they are
 
       Each figure stands beside a reference that was measured in the same run. Files are written
@@ -45,6 +46,8 @@ public final class Benchmarks {
       MessagingBenchmark.run(List.of());
       heading("Epochs");
       EpochBenchmark.run(List.of());
+      heading("Tiers");
+      TierBenchmark.run(List.of());
       return;
     }
     List<String> rest = arguments.subList(1, arguments.size());
@@ -70,6 +73,13 @@ public final class Benchmarks {
           System.out.println(MessagingBenchmark.USAGE);
         } else {
           MessagingBenchmark.run(rest);
+        }
+      }
+      case "tiers" -> {
+        if (help) {
+          System.out.println(TierBenchmark.USAGE);
+        } else {
+          TierBenchmark.run(rest);
         }
       }
       case "epoch" -> {

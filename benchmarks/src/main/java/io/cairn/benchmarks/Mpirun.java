@@ -25,6 +25,11 @@ final class Mpirun {
     List<String> command = new ArrayList<>(List.of("mpirun", "-np", Integer.toString(RANKS)));
     command.addAll(mpirunOptions);
     command.addAll(program);
+    return run(command);
+  }
+
+  private static Map<String, Double> run(List<String> command)
+      throws IOException, InterruptedException {
     ProcessBuilder builder = new ProcessBuilder(command).redirectError(Redirect.INHERIT);
     // Harmless where they aren't needed: as root, mpirun asks twice.
     builder.environment().put("OMPI_ALLOW_RUN_AS_ROOT", "1");
@@ -64,6 +69,29 @@ final class Mpirun {
   static Map<String, Double> java(
       List<String> mpirunOptions, List<String> jvmOptions, Class<?> main, List<String> arguments)
       throws IOException, InterruptedException {
+    return run(mpirunOptions, java(jvmOptions, main, arguments));
+  }
+
+  /** The same, with options that each rank has for itself. */
+  static Map<String, Double> javaEach(
+      List<String> mpirunOptions,
+      List<List<String>> ofEachRank,
+      List<String> jvmOptions,
+      Class<?> main,
+      List<String> arguments)
+      throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>(List.of("mpirun"));
+    command.addAll(mpirunOptions);
+    for (List<String> own : ofEachRank) {
+      command.addAll(own == ofEachRank.get(0) ? List.of() : List.of(":"));
+      command.addAll(List.of("-np", "1"));
+      command.addAll(own);
+      command.addAll(java(jvmOptions, main, arguments));
+    }
+    return run(command);
+  }
+
+  private static List<String> java(List<String> jvmOptions, Class<?> main, List<String> arguments) {
     List<String> program = new ArrayList<>();
     program.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     program.add("-cp");
@@ -71,6 +99,6 @@ final class Mpirun {
     program.addAll(jvmOptions);
     program.add(main.getName());
     program.addAll(arguments);
-    return run(mpirunOptions, program);
+    return program;
   }
 }

@@ -89,4 +89,10 @@ class SmokeTest {
   void shouldMeasureMessagesWithAndWithoutTheShim() throws Exception {
     MessagingBenchmark.run(List.of("--runs", "1", "--effort", "0.002"));
   }
+
+  @Test
+  void shouldMeasureWhatTiersCost() throws Exception {
+    Table table = TierBenchmark.measure(1, 0.1, 20, 1, 1);
+    assertEquals(4, table.rowCount());
+  }
 }
