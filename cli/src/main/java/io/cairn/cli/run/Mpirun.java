@@ -28,6 +28,11 @@ public record Mpirun(String program, List<String> options, String agent, List<St
    */
   static final String MARK_PARAMETER = "cairn_run";
 
+  /** What is left of a launch that was cut off may take a while to give the job up. */
+  static final String LOCK_WAIT_VARIABLE = "CAIRN_LOCK_WAIT";
+
+  static final String LOCK_WAIT = "30s";
+
   static final String AVOID_VARIABLE = "CAIRN_INTERNAL_AVOID";
   static final String LISTENER_VARIABLE = "CAIRN_INTERNAL_LISTENER";
   static final String TOKEN_VARIABLE = "CAIRN_INTERNAL_TOKEN";

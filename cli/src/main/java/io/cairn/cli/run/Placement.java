@@ -2,7 +2,6 @@
 package io.cairn.cli.run;
 
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -36,6 +35,9 @@ public record Placement(List<Share> shares, boolean oversubscribed) {
   /** A host that has the images of its ranks on its own disk is worth this much more. */
   private static final double STAYING = 2;
 
+  /** Smaller differences are noise. */
+  private static final double ALIKE = 0.75;
+
   public Placement {
     shares = List.copyOf(shares);
   }
@@ -68,16 +70,11 @@ public record Placement(List<Share> shares, boolean oversubscribed) {
     Map<Host, Double> scores = scores(there, stay);
     Map<Host, Integer> shares = slots < ranks ? crowded(ranks, there, scores) : new HashMap<>();
     if (shares.isEmpty()) {
-      int left = ranks;
-      List<Host> byScore = new ArrayList<>(there.stream().map(HostState::host).toList());
-      // Stable: of hosts that are about equal, the first in the file is taken.
-      byScore.sort(Comparator.comparingInt((Host host) -> -band(scores.get(host))));
-      for (Host host : byScore) {
-        int share = Math.min(left, host.slots());
-        if (share > 0) {
-          shares.put(host, share);
-        }
-        left -= share;
+      List<Host> free = new ArrayList<>(there.stream().map(HostState::host).toList());
+      for (int left = ranks; left > 0; ) {
+        Host host = takeBest(free, scores);
+        shares.put(host, Math.min(left, host.slots()));
+        left -= shares.get(host);
       }
     }
     return new Placement(
@@ -125,9 +122,13 @@ public record Placement(List<Share> shares, boolean oversubscribed) {
     return scores;
   }
 
-  /** Half powers of two: small differences are noise. */
-  private static int band(double score) {
-    return (int) Math.round(2 * Math.log(score) / Math.log(2));
+  /** Of hosts that are about as good as the best, the first in the file. */
+  private static Host takeBest(List<Host> free, Map<Host, Double> scores) {
+    double best = free.stream().mapToDouble(scores::get).max().orElseThrow();
+    Host taken =
+        free.stream().filter(host -> scores.get(host) >= ALIKE * best).findFirst().orElseThrow();
+    free.remove(taken);
+    return taken;
   }
 
   /** All slots, and the rest where most is left for each rank (highest averages). */

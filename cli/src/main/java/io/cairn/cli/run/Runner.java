@@ -315,6 +315,9 @@ public final class Runner {
     Map<String, String> own = new TreeMap<>();
     own.put(Mpirun.LISTENER_VARIABLE, listener.address());
     own.put(Mpirun.TOKEN_VARIABLE, listener.expect(launch.launch()));
+    if (!environment.containsKey(Mpirun.LOCK_WAIT_VARIABLE)) {
+      own.put(Mpirun.LOCK_WAIT_VARIABLE, Mpirun.LOCK_WAIT);
+    }
     if (!launch.avoid().isEmpty()) {
       own.put(Mpirun.AVOID_VARIABLE, String.join(",", new TreeSet<>(launch.avoid())));
     }

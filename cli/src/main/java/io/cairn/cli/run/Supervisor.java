@@ -303,9 +303,13 @@ public final class Supervisor {
     clearing = look(asked, launches, trials);
     clearing.answers.putAll(lost);
     lost.clear();
-    suspicion = null;
+    if (suspicion != null) {
+      suspicion.answers.values().stream()
+          .filter(s -> !s.isThere())
+          .forEach(s -> clearing.answers.put(s.host(), s));
+    }
     returning = null;
-    if (asked.isEmpty()) {
+    if (clearing.isDone()) {
       cleared();
     }
   }
@@ -321,6 +325,12 @@ public final class Supervisor {
       if (looking != null && looking.number == looked.look()) {
         looked.states().forEach(s -> looking.answers.put(s.host(), s));
       }
+    }
+    if (state == State.CLEARING && suspicion != null && suspicion.number == looked.look()) {
+      // The launch has ended meanwhile: who is gone is gone, and needn't be asked again.
+      looked.states().stream()
+          .filter(s -> !s.isThere())
+          .forEach(s -> clearing.answers.putIfAbsent(s.host(), s));
     }
     if (state == State.CLEARING && clearing.isDone()) {
       cleared();
@@ -435,6 +445,7 @@ public final class Supervisor {
     previous = attempt;
     attempt = new Attempt(launches, placement, now);
     decided = false;
+    suspicion = null;
     suspectedAt = now;
     state = State.RUNNING;
     tell(

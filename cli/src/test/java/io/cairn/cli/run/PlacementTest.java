@@ -39,6 +39,22 @@ class PlacementTest {
         place(4, Set.of(), state(A, 15 * GIB, 0.1), state(B, 16 * GIB, 0), state(C, 16 * GIB, 0)));
   }
 
+  /** Wherever the hosts stand: there is no load at which noise decides. */
+  @Test
+  void shouldNeverTakeNoiseForADifference() throws Exception {
+    for (double load = 0; load < 20; load += 0.03) {
+      assertEquals(
+          "2 on a, 2 on b",
+          place(
+              4,
+              Set.of(),
+              state(A, 15 * GIB, load + 0.05),
+              state(B, 16 * GIB, load),
+              state(C, 16 * GIB, load)),
+          "load " + load);
+    }
+  }
+
   @Test
   void shouldPreferHostsWithMoreToGiveAndKeepTheOrderOfRanks() throws Exception {
     // a is busy.

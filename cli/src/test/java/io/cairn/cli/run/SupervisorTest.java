@@ -209,7 +209,10 @@ class SupervisorTest {
   @Test
   void shouldLaunchAgainAtOnceAfterALaunchThatCommittedAnEpoch() {
     World world = World.local().begin().run("", 0, 20).commit("", 0, "1-1", 20);
+    assertEquals(0, world.disowned);
     world.dies(137).expectLaunch(2);
+    // Whoever is left of it may know.
+    assertEquals(1, world.disowned);
     world.run("1-1", 20, 30).commit("1-1", 20, "2-2", 30).dies(137).expectLaunch(3);
   }
 
@@ -399,6 +402,50 @@ class SupervisorTest {
     assertEquals(List.of(NODES.get(0), NODES.get(2)), world.lastLook().hosts());
     assertEquals(1, world.lastLook().clearUpTo());
     assertEquals(List.of("b"), world.supervisor.status().gone());
+    // With what it said when it was asked.
+    assertTrue(world.toString().contains("b is gone: 255"), world::toString);
+  }
+
+  @Test
+  void shouldBelieveAPulseMoreThanAHostThatDoesNotAnswer() {
+    World world = World.nodes().begin().run("", 0, 7);
+    world.slow.add(NODES.get(1));
+    world.pass(SUSPECT_SECONDS + 0.4);
+    Action.Look look = world.lastLook();
+    assertEquals(List.of(NODES.get(0), NODES.get(1)), look.hosts());
+    // Its answer comes late; meanwhile all ranks were heard of.
+    world.passWithPulses(1, Phase.RUNNING, 8);
+    world.on(new Event.Looked(look.look(), List.of(HostState.gone(NODES.get(1), "255"))));
+    world.expectLaunch(1).expect(State.RUNNING);
+    assertEquals(0, world.killed);
+  }
+
+  /** mpirun's own keepalive is about as fast as the pulses that don't come. */
+  @Test
+  void shouldNotAskAHostTwiceWhenTheLaunchEndsWhileItIsAsked() {
+    World world = World.nodes().begin().run("", 0, 7).commit("", 0, "1-1", 7);
+    world.slow.add(NODES.get(0));
+    world.pass(SUSPECT_SECONDS + 0.4);
+    Action.Look suspicion = world.lastLook();
+    world.dies(205).expect(State.CLEARING).pass(0.4).expect(State.CLEARING);
+    world.on(new Event.Looked(suspicion.look(), List.of(HostState.gone(NODES.get(0), "255"))));
+    world.expectLaunch(2);
+    assertTrue(world.toString().contains("a is gone: 255"), world::toString);
+  }
+
+  @Test
+  void shouldRememberWhoWasGoneJustBeforeTheLaunchEnded() {
+    World world = World.nodes().begin().run("", 0, 7).commit("", 0, "1-1", 7);
+    world.slow.addAll(NODES.subList(0, 2));
+    world.pass(SUSPECT_SECONDS - 0.2);
+    world.report(Phase.RUNNING, "", 0, 2_000_000, 7, "1-1", 7).pass(SUSPECT_SECONDS + 0.4);
+    Action.Look suspicion = world.lastLook();
+    // A pulse comes through before the host's answer, and then mpirun ends.
+    world.report(Phase.RUNNING, "", 0, 2_000_001, 7, "1-1", 7);
+    world.on(new Event.Looked(suspicion.look(), List.of(HostState.gone(NODES.get(0), "255"))));
+    world.slow.remove(NODES.get(1));
+    world.expect(State.RUNNING).dies(205).expectLaunch(2);
+    assertTrue(world.toString().contains("a is gone: 255"), world::toString);
   }
 
   @Test
