@@ -66,7 +66,7 @@ final class EnabledSession extends Session {
   private static final long WATCH_MILLIS = 1_000;
 
   /** For last words and MPI, which may have nobody left to talk to. */
-  private static final long END_MILLIS = 5_000;
+  private static final long END_MILLIS = 2_000;
 
   private static final String START_AFRESH = "cairn.restore=fresh (or CAIRN_RESTORE=fresh)";
 

@@ -43,7 +43,7 @@ public final class LaunchWatch implements PulseWatch {
   static final int WAITED_FOR_TICKS = 10;
 
   /** So often the other's sign must have changed meanwhile. */
-  static final int SIGNS = 3;
+  static final int SIGNS = 2;
 
   private final List<InetSocketAddress> listeners;
   private final String token;
