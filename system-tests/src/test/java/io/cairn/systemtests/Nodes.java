@@ -98,6 +98,7 @@ final class Nodes implements AutoCloseable {
     int taken = -1;
     FileChannel channel = null;
     FileLock held = null;
+    removeLeftovers();
     for (int candidate = 0; candidate < MOST_NUMBERS && held == null; candidate++) {
       channel =
           FileChannel.open(
@@ -118,8 +119,6 @@ final class Nodes implements AutoCloseable {
     lock = held;
     try {
       Files.createDirectory(local());
-      // Whoever had the number before is dead, or has removed it.
-      Processes.output(List.of("ip", "link", "del", bridge()), COMMAND_SECONDS);
       ip("link", "add", bridge(), "type", "bridge");
       ip("addr", "add", NETWORK + number + ".254/24", "dev", bridge());
       ip("link", "set", bridge(), "up");
@@ -135,6 +134,24 @@ final class Nodes implements AutoCloseable {
     }
   }
 
+  /** Bridges of tests that were killed. */
+  private static void removeLeftovers() throws IOException {
+    for (int candidate = 0; candidate < MOST_NUMBERS; candidate++) {
+      if (Files.exists(Path.of("/sys/class/net/" + bridge(candidate)))) {
+        try (FileChannel channel =
+                FileChannel.open(
+                    NUMBERS.resolve(Integer.toString(candidate)),
+                    StandardOpenOption.CREATE,
+                    StandardOpenOption.WRITE);
+            FileLock lock = tryLock(channel)) {
+          if (lock != null) {
+            Processes.output(List.of("ip", "link", "del", bridge(candidate)), COMMAND_SECONDS);
+          }
+        }
+      }
+    }
+  }
+
   private static FileLock tryLock(FileChannel channel) throws IOException {
     try {
       return channel.tryLock();
@@ -144,6 +161,10 @@ final class Nodes implements AutoCloseable {
   }
 
   private String bridge() {
+    return bridge(number);
+  }
+
+  private static String bridge(int number) {
     return "cairn" + number;
   }
 
@@ -232,7 +253,8 @@ final class Nodes implements AutoCloseable {
           echo "connect to host $host: no answer" >&2
           exit 255
         fi
-        exec nsenter -t "$pid" -m -u -i -n -p -- env -i PATH="$PATH" HOME="$HOME" TMPDIR="$TMPDIR" \\
+        # A session of its own, as behind a network: whoever kills this process kills nothing there.
+        exec nsenter -t "$pid" -m -u -i -n -p -- setsid env -i PATH="$PATH" HOME="$HOME" TMPDIR="$TMPDIR" \\
           %3$s="$%3$s" OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 bash -c "$*"
         """
             .formatted(folder, REACH_SECONDS, Processes.MARK));
@@ -265,9 +287,25 @@ final class Nodes implements AutoCloseable {
       String pid = Long.toString(booted.pid);
       ip("link", "add", link(node), "type", "veth", "peer", "name", "eth0", "netns", pid);
       ip("link", "set", link(node), "master", bridge(), "up");
+      // The same as before it was off: others remember it.
+      inNetwork(
+          pid, "link", "set", "eth0", "address", "02:ca:12:00:%02x:%02x".formatted(number, node));
       inNetwork(pid, "addr", "add", host(node) + "/24", "dev", "eth0");
       inNetwork(pid, "link", "set", "eth0", "up");
-      Files.writeString(pidFile(node), pid);
+      allowLogin(node, true);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Whether the remote agent gets in; all else that comes over the network does. */
+  void allowLogin(int node, boolean allowed) {
+    try {
+      if (allowed) {
+        Files.writeString(pidFile(node), Long.toString(nodes.get(node - 1).pid));
+      } else {
+        Files.deleteIfExists(pidFile(node));
+      }
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -308,7 +346,7 @@ final class Nodes implements AutoCloseable {
       return;
     }
     try {
-      Files.deleteIfExists(pidFile(node));
+      allowLogin(node, false);
       // The first process of a process namespace takes all others with it.
       if (killed.pid > 0) {
         ProcessHandle.of(killed.pid).ifPresent(ProcessHandle::destroyForcibly);
@@ -322,8 +360,6 @@ final class Nodes implements AutoCloseable {
       killed.pid = 0;
       // With its other end it goes by itself, but not at once.
       Processes.output(List.of("ip", "link", "del", link(node)), COMMAND_SECONDS);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new AssertionError("interrupted", e);

@@ -65,14 +65,8 @@ final class Processes {
       if (!environment.contains(MARK + "=" + mark)) {
         return Optional.empty();
       }
-      String rank =
-          environment.stream()
-              .filter(v -> v.startsWith("OMPI_COMM_WORLD_RANK="))
-              .map(v -> v.substring(v.indexOf('=') + 1))
-              .findFirst()
-              .orElse("-1");
       long pid = Long.parseLong(entry.getFileName().toString());
-      return Optional.of(new Marked(pid, Integer.parseInt(rank), shown(entry)));
+      return Optional.of(new Marked(pid, rank(environment), shown(entry)));
     } catch (IOException e) {
       // It has ended meanwhile, or belongs to somebody else.
       return Optional.empty();
@@ -83,6 +77,23 @@ final class Processes {
     return strings(entry.resolve("cmdline")).stream()
         .filter(word -> word.length() < 80)
         .collect(Collectors.joining(" "));
+  }
+
+  /** Of a process; -1 if it is none. */
+  static int rank(long pid) {
+    try {
+      return rank(strings(PROC.resolve(pid + "/environ")));
+    } catch (IOException e) {
+      return -1; // It has ended.
+    }
+  }
+
+  private static int rank(List<String> environment) {
+    return environment.stream()
+        .filter(v -> v.startsWith("OMPI_COMM_WORLD_RANK="))
+        .map(v -> Integer.parseInt(v.substring(v.indexOf('=') + 1)))
+        .findFirst()
+        .orElse(-1);
   }
 
   /** Of a process, shortened. */
