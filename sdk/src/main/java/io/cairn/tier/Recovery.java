@@ -39,6 +39,7 @@ import java.util.function.LongSupplier;
  */
 public final class Recovery {
   private static final String INCOMING = "pending-recovered-";
+  private static final String SOUND = "sound ";
 
   private final JobDirectory directory;
   private final Exchange exchange;
@@ -105,7 +106,9 @@ public final class Recovery {
     // By the rank that leads a store; of the shared tier by SHARED.
     private final Map<Integer, Holdings> holdings = new TreeMap<>();
     private final EpochRecord.Image[] expected = new EpochRecord.Image[ranks];
+    private final String[] faulty = new String[ranks]; // why a rank's image can't be used
     private final Set<Integer> lost = new TreeSet<>();
+    private final Set<Integer> recovered = new TreeSet<>();
     private final Map<Integer, Integer> tags = new HashMap<>();
     private long jobDigest;
     private boolean hopeless;
@@ -122,7 +125,7 @@ public final class Recovery {
       gatherHoldings();
       findExpected();
       if (hopeless) {
-        return new Outcome(false, 0, lost, notes);
+        return unsound();
       }
       if (!lost.isEmpty()) {
         Together.runText(
@@ -138,12 +141,20 @@ public final class Recovery {
       if (!lost.isEmpty()) {
         for (int rank : lost) {
           notes.add(
-              "rank " + rank + ": no sound image or copy is left, nor enough of a redundancy set");
+              "rank "
+                  + rank
+                  + ": no sound image or copy is left, nor enough of a redundancy set; "
+                  + faulty[rank]);
         }
-        return new Outcome(false, 0, lost, notes);
+        return unsound();
       }
       writeRecords();
       return new Outcome(true, jobDigest, Set.of(), notes);
+    }
+
+    private Outcome unsound() {
+      holdings.values().forEach(store -> notes.addAll(store.damages()));
+      return new Outcome(false, 0, lost, notes);
     }
 
     private void gatherHoldings() throws Exception {
@@ -198,11 +209,21 @@ public final class Recovery {
                 .orElse(null);
         if (expected[rank] == null) {
           notes.add(
-              "rank " + rank + ": no store that is here names an image, a copy or a set of it");
+              "rank "
+                  + rank
+                  + ": no store that is here names an image, a copy or a set of it; "
+                  + faulty[rank]);
           lost.add(rank);
           hopeless = true;
         } else if (!own.get(rank).equals(Optional.of(expected[rank]))) {
           lost.add(rank);
+          if (own.get(rank).isPresent()) {
+            faulty[rank] =
+                "its image is another than the one recorded: found "
+                    + own.get(rank).get().text()
+                    + ", expected "
+                    + expected[rank].text();
+          }
         }
       }
       requireOneEpoch();
@@ -233,13 +254,16 @@ public final class Recovery {
     private List<Optional<EpochRecord.Image>> gatherOwn() throws Exception {
       List<Optional<EpochRecord.Image>> own = new ArrayList<>();
       for (String text : Together.runText(group, this::checkOwn)) {
-        String[] words = text.split(" ", -1);
-        own.add(
-            words.length == 2
-                ? Optional.of(
-                    new EpochRecord.Image(
-                        own.size(), Long.parseLong(words[0]), Long.parseLong(words[1])))
-                : Optional.empty());
+        if (text.startsWith(SOUND)) {
+          String[] words = text.substring(SOUND.length()).split(" ", -1);
+          own.add(
+              Optional.of(
+                  new EpochRecord.Image(
+                      own.size(), Long.parseLong(words[0]), Long.parseLong(words[1]))));
+        } else {
+          faulty[own.size()] = text;
+          own.add(Optional.empty());
+        }
       }
       return own;
     }
@@ -249,10 +273,14 @@ public final class Recovery {
           ImageReader.open(files, directory.view().imageFile(epoch, group.rank()))) {
         image.requireIdentity(directory.job(), epoch, group.rank());
         image.verify();
-        return image.lengthBytes() + " " + image.digest();
+        return SOUND + image.lengthBytes() + " " + image.digest();
       } catch (IOException e) {
-        return "";
+        return said(e);
       }
+    }
+
+    private String said(IOException e) {
+      return e instanceof NoSuchFileException missing ? missing.getFile() + ": missing" : "" + e.getMessage();
     }
 
     private Path incoming() {
@@ -363,7 +391,7 @@ public final class Recovery {
                   }
                   exchange.run(streams);
                 } catch (IOException e) {
-                  failure = e.getMessage();
+                  failure = said(e);
                 } finally {
                   closeAll();
                 }
@@ -373,7 +401,10 @@ public final class Recovery {
         String end = ends.get(rank);
         if (how.containsKey(rank) && end.isEmpty()) {
           lost.remove(rank);
-          notes.add("rank " + rank + ": " + how.get(rank));
+          recovered.add(rank);
+          notes.add("rank " + rank + ": " + how.get(rank) + ", as " + faulty[rank]);
+        } else if (how.containsKey(rank)) {
+          notes.add("rank " + rank + ": in vain " + how.get(rank) + ": " + end);
         } else if (!end.isEmpty()) {
           notes.add("rank " + rank + ": " + end);
         }
@@ -411,7 +442,7 @@ public final class Recovery {
         files.delete(incoming());
         return failure;
       } catch (IOException e) {
-        return e.getMessage();
+        return failure.isEmpty() ? said(e) : failure;
       }
     }
 
@@ -471,8 +502,8 @@ public final class Recovery {
               () -> directory.leader() ? checkShards(wanted, holdings.get(group.rank())) : "");
       for (int leader = 0; leader < ranks; leader++) {
         for (String line : checked.get(leader).split("\n", -1)) {
-          String[] words = line.split(" ", -1);
-          if (words.length == 4) {
+          if (line.startsWith(SOUND)) {
+            String[] words = line.substring(SOUND.length()).split(" ", -1);
             ShardId id =
                 new ShardId(
                     directory.job().jobUuid(),
@@ -502,12 +533,10 @@ public final class Recovery {
             try (ShardReader reader = ShardReader.open(files, place.resolve(id.fileName()))) {
               reader.require(id, set.chunkBytes(), shard.digest());
               reader.verify();
-              lines.append(id.encodedBy()).append(' ').append(id.set()).append(' ');
+              lines.append(SOUND).append(id.encodedBy()).append(' ').append(id.set()).append(' ');
               lines.append(id.stripe()).append(' ').append(id.row());
-            } catch (NoSuchFileException e) {
-              lines.append(e.getFile()).append(": there is no such file, a parity shard");
             } catch (IOException e) {
-              lines.append(e.getMessage());
+              lines.append(said(e));
             }
             lines.append('\n');
           }
@@ -528,7 +557,11 @@ public final class Recovery {
         return false;
       }
       List<List<Part>> chunks = new ArrayList<>();
-      for (int chunk = 0; chunk < set.dataShards(); chunk++) {
+      long chunkBytes = way.set().chunkBytes();
+      for (int chunk = 0; chunk * chunkBytes < expected[rank].lengthBytes(); chunk++) {
+        if (chunk == set.dataShards()) {
+          return false; // the record is of another image
+        }
         List<Part> parts = parts(way, position, chunk, shards);
         if (parts.size() < set.dataShards()) {
           return false;
@@ -539,11 +572,9 @@ public final class Recovery {
       long imageBytes = expected[rank].lengthBytes();
       FileSink[] shared = new FileSink[1];
       for (int chunk = 0; chunk < chunks.size(); chunk++) {
-        long length = RedundancySet.present(imageBytes, way.set().chunkBytes(), chunk);
-        boolean last = imageBytes <= (chunk + 1) * way.set().chunkBytes();
-        if (length > 0) {
-          decodeChunk(rank, way, chunk, length, last, chunks.get(chunk), shared, streams, inflows);
-        }
+        long length = RedundancySet.present(imageBytes, chunkBytes, chunk);
+        boolean last = chunk == chunks.size() - 1;
+        decodeChunk(rank, way, chunk, length, last, chunks.get(chunk), shared, streams, inflows);
       }
       if (!inflows.isEmpty()) {
         streams.add(new Sequence(inflows));
@@ -600,15 +631,13 @@ public final class Recovery {
       List<Part> parts = new ArrayList<>();
       for (int data = 0; data < set.dataShards(); data++) {
         int member = set.holder(stripe, data);
-        if (data != chunk && !lost.contains(member)) {
+        long present =
+            RedundancySet.present(expected[member].lengthBytes(), chunkBytes, data);
+        // Beyond the end of a short image are zeros, whether the image is lost or not.
+        if (data != chunk && (present == 0 || !lost.contains(member))) {
           long from = data * chunkBytes;
           Path image = directory.view().imageFile(epoch, member);
-          parts.add(
-              new Part(
-                  data,
-                  member,
-                  RedundancySet.present(expected[member].lengthBytes(), chunkBytes, data),
-                  () -> FileSource.open(files, image, from)));
+          parts.add(new Part(data, member, present, () -> FileSource.open(files, image, from)));
         }
       }
       for (int row = 0; row < set.parityShards(); row++) {
@@ -635,29 +664,34 @@ public final class Recovery {
 
     /** Each store's record names the images that its ranks have now. */
     private void writeRecords() throws Exception {
-      Together.runText(
-          group,
-          () -> {
-            if (directory.leader()) {
-              writeRecord();
-            }
-            return "";
-          });
+      List<String> written =
+          Together.runText(group, () -> directory.leader() ? writeRecord() : "");
+      for (int leader = 0; leader < ranks; leader++) {
+        if (!written.get(leader).isEmpty()) {
+          notes.add(
+              "the record in the store of rank "
+                  + leader
+                  + ": written anew, as "
+                  + written.get(leader));
+        }
+      }
     }
 
-    private void writeRecord() throws IOException {
+    /** Returns what was wrong with it; empty if it is as it was. */
+    private String writeRecord() throws IOException {
       Map<Integer, EpochRecord.Image> images = new TreeMap<>();
       Path file = directory.view().recordFile(epoch);
+      String wrong = "it names other images";
       try {
         EpochRecord old = EpochRecord.read(files, file);
         old.requireIdentity(file, directory.job(), epoch);
         old.images().forEach(image -> images.put(image.rank(), image));
         if (directory.storeRanks().stream()
             .allMatch(rank -> expected[rank].equals(images.get(rank)))) {
-          return;
+          return "";
         }
       } catch (IOException e) {
-        // There is none, or none of use.
+        wrong = said(e);
       }
       directory.storeRanks().forEach(rank -> images.put(rank, expected[rank]));
       EpochRecord record =
@@ -670,6 +704,8 @@ public final class Recovery {
               List.copyOf(images.values()));
       String name = standing == Standing.COMMITTED ? EpochRecord.COMMITTED : EpochRecord.PENDING;
       files.publish(place.resolve(name), record.encode());
+      // With an image that wasn't there, that its record wasn't is no news.
+      return directory.storeRanks().stream().anyMatch(recovered::contains) ? "" : wrong;
     }
   }
 }
