@@ -34,7 +34,7 @@ public final class EpochCheck {
       record.requireIdentity(file, job, epoch);
       return record;
     } catch (NoSuchFileException e) {
-      throw missing(e);
+      throw new MissingFileException(file.resolveSibling(EpochRecord.COMMITTED), e);
     }
   }
 

@@ -153,6 +153,13 @@ public final class Recovery {
     }
 
     private Outcome unsound() {
+      if (hopeless) {
+        for (int rank = 0; rank < ranks; rank++) {
+          if (expected[rank] != null && faulty[rank] != null) {
+            notes.add("rank " + rank + ": " + faulty[rank]);
+          }
+        }
+      }
       holdings.values().forEach(store -> notes.addAll(store.damages()));
       return new Outcome(false, 0, lost, notes);
     }
@@ -691,7 +698,10 @@ public final class Recovery {
           return "";
         }
       } catch (IOException e) {
-        wrong = said(e);
+        wrong =
+            e instanceof NoSuchFileException
+                ? place.resolve(EpochRecord.COMMITTED) + ": missing"
+                : said(e);
       }
       directory.storeRanks().forEach(rank -> images.put(rank, expected[rank]));
       EpochRecord record =

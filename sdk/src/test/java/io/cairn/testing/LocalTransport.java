@@ -28,6 +28,9 @@ public final class LocalTransport implements Transport {
   /** What one call moves of a message. */
   private static final int PIECE_BYTES = 64 << 10;
 
+  /** For how long a gathering waits before it moves messages again. */
+  private static final int LOOK_MILLIS = 3;
+
   /** All ranks. */
   public static final class World {
     private final Duration deadline;
@@ -36,6 +39,7 @@ public final class LocalTransport implements Transport {
     private final Map<Integer, byte[][]> gatherings = new HashMap<>();
     private final List<Fault> faults = new ArrayList<>();
     private final BitSet gone = new BitSet();
+    private volatile boolean impatient;
 
     public World(int size, Duration deadline) {
       this.deadline = deadline;
@@ -65,6 +69,27 @@ public final class LocalTransport implements Transport {
       gone.set(rank);
     }
 
+    /** From now on whoever waits in a call has waited for too long. */
+    public void endWaits() {
+      impatient = true;
+    }
+
+    /** Whether all have come; looks a few milliseconds long. */
+    private synchronized boolean isComplete(byte[][] slots, int round) {
+      try {
+        if (!LocalTransport.isComplete(slots)) {
+          wait(LOOK_MILLIS);
+        }
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+      if (!LocalTransport.isComplete(slots) && impatient) {
+        throw new TransportException(
+            "waited for too long, as the test wants, in allGather " + round);
+      }
+      return LocalTransport.isComplete(slots);
+    }
+
     /** Messages that were sent and not received: 0 when all is over. */
     public synchronized int unreceived() {
       return messages.size();
@@ -73,6 +98,15 @@ public final class LocalTransport implements Transport {
     private boolean takeFault(int source, int destination, boolean onSendersSide) {
       return faults.remove(new Fault(source, destination, onSendersSide));
     }
+  }
+
+  private static boolean isComplete(byte[][] slots) {
+    for (byte[] slot : slots) {
+      if (slot == null) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private record Fault(int source, int destination, boolean onSendersSide) {}
@@ -156,21 +190,21 @@ public final class LocalTransport implements Transport {
             () -> {
               byte[][] slots = world.gatherings.computeIfAbsent(round, r -> new byte[size()][]);
               slots[rank] = mine.clone();
+              if (isComplete(slots)) {
+                world.notifyAll();
+              }
               return slots;
             });
     outOfStep = true;
     QuietWait.until(
-        () ->
-            alone(
-                () -> {
-                  progress();
-                  for (byte[] slot : all) {
-                    if (slot == null) {
-                      return false;
-                    }
-                  }
-                  return true;
-                }),
+        () -> {
+          alone(
+              () -> {
+                progress();
+                return null;
+              });
+          return world.isComplete(all, round);
+        },
         world.deadline,
         () -> "allGather %d on rank %d of %d".formatted(round, rank, size()));
     outOfStep = false;

@@ -33,6 +33,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ExecutorService;
+import java.util.function.LongSupplier;
 
 /** A rank with everything but MPI: the tests' stand-in for the wiring and the agent. */
 public final class SimulatedRank implements AutoCloseable {
@@ -58,6 +59,8 @@ public final class SimulatedRank implements AutoCloseable {
   private TierSettings tierSettings;
   private Transport transport;
   private Protector protector;
+  private LongSupplier clock = System::nanoTime;
+  private long stallMillis = 20_000;
 
   public SimulatedRank(Path directory, Group group) throws Exception {
     this(new StoreSettings(directory, "job", 2, 0, 0), group, new SystemFiles(), FaultHook.NONE);
@@ -91,6 +94,12 @@ public final class SimulatedRank implements AutoCloseable {
   public void useTiers(TierSettings settings, Transport transport) {
     tierSettings = settings;
     this.transport = transport;
+    stallMillis = settings.stallMillis();
+  }
+
+  /** What the tiers measure stalls with. To be said before the restore. */
+  public void useClock(LongSupplier nanoClock) {
+    clock = nanoClock;
   }
 
   /** Registers memory and returns its view. */
@@ -112,8 +121,8 @@ public final class SimulatedRank implements AutoCloseable {
                         new NativeErasureCode(),
                         files,
                         faults,
-                        System::nanoTime,
-                        20_000));
+                        clock,
+                        stallMillis));
     Choice choice = new RestoreAgreement(directory, group, files, recovery).choose("start-afresh");
     recovered = choice.recovered();
     reasons = choice.reasons();
@@ -132,7 +141,7 @@ public final class SimulatedRank implements AutoCloseable {
               new NativeErasureCode(),
               files,
               faults,
-              System::nanoTime,
+              clock,
               news);
       protector.whenProtected(store::protectionChanged);
       store.protectBy(protector);
