@@ -35,6 +35,23 @@ public final class SharedStore {
   /** Makes the place for a rank's image; returns where it is written until it is whole. */
   public Path prepare(EpochId epoch, int rank) throws IOException {
     files.createDirectories(view.directory(epoch));
+    return partial(epoch, rank);
+  }
+
+  /**
+   * Deletes what a rank has brought of older epochs that were never published: what is flushed next
+   * may need the space.
+   */
+  public void deleteUnfinished(EpochId before, int rank) throws IOException {
+    for (EpochId epoch : view.epochs()) {
+      if (epoch.compareTo(before) < 0 && !isCommitted(epoch)) {
+        files.delete(partial(epoch, rank));
+        files.delete(view.imageFile(epoch, rank));
+      }
+    }
+  }
+
+  private Path partial(EpochId epoch, int rank) {
     return view.directory(epoch).resolve("pending-" + EpochRecord.imageName(rank));
   }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.tier;
 
+import io.cairn.image.CorruptImageException;
 import io.cairn.image.EpochId;
 import io.cairn.image.FileOperations;
+import io.cairn.image.ForeignImageException;
 import io.cairn.image.ImageReader;
 import io.cairn.image.InputFile;
 import io.cairn.image.OutputFile;
@@ -15,7 +17,6 @@ import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.Set;
 import java.util.function.LongSupplier;
 
 /**
@@ -71,11 +72,6 @@ final class Flusher implements Closeable {
     notifyAll();
   }
 
-  /** The epoch whose image is still needed here. */
-  synchronized Set<EpochId> held() {
-    return epoch == null ? Set.of() : Set.of(epoch);
-  }
-
   /** Begins, in a thread of its own. Only when idle. */
   synchronized void flush(EpochId next, long jobDigest) {
     if (closing) {
@@ -119,9 +115,14 @@ final class Flusher implements Closeable {
       return false;
     }
     int rank = context.directory().rank();
-    Path target = shared.view().imageFile(next, rank);
-    if (!context.files().exists(target)) {
-      copy(next, rank, target);
+    shared.deleteUnfinished(next, rank);
+    Path source = context.directory().view().imageFile(next, rank);
+    try (ImageReader image = ImageReader.open(context.files(), source)) {
+      image.requireIdentity(context.directory().job(), next, rank);
+      if (!isThere(image, shared.view().imageFile(next, rank))) {
+        image.verify();
+        copy(next, rank, source, image);
+      }
     }
     if (rank != 0) {
       return false;
@@ -142,13 +143,17 @@ final class Flusher implements Closeable {
     return true;
   }
 
-  private void copy(EpochId next, int rank, Path target) throws IOException {
-    FileOperations files = context.files();
-    Path source = context.directory().view().imageFile(next, rank);
-    try (ImageReader image = ImageReader.open(files, source)) {
-      image.requireIdentity(context.directory().job(), next, rank);
-      image.verify();
+  /** Whether a file of the shared tier is the image, as far as its ends say. */
+  private boolean isThere(ImageReader image, Path file) throws IOException {
+    try (ImageReader there = ImageReader.open(context.files(), file)) {
+      return there.digest() == image.digest() && there.lengthBytes() == image.lengthBytes();
+    } catch (NoSuchFileException | CorruptImageException | ForeignImageException e) {
+      return false;
     }
+  }
+
+  private void copy(EpochId next, int rank, Path source, ImageReader image) throws IOException {
+    FileOperations files = context.files();
     Path partial = shared.prepare(next, rank);
     ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
     try (InputFile in = files.open(source)) {
@@ -158,7 +163,7 @@ final class Flusher implements Closeable {
         long unsynced = 0;
         while (done < length) {
           int piece = limit.piece((int) Math.min(buffer.capacity(), length - done));
-          limit.await(piece, this::isClosing);
+          limit.await(piece, () -> isGivenUp(next));
           FileOperations.readFully(in, source, buffer.clear().limit(piece), done);
           write(out, partial, buffer.flip());
           done += piece;
@@ -167,8 +172,9 @@ final class Flusher implements Closeable {
             out.force();
             unsynced = 0;
           }
-          if (isClosing()) {
-            throw new InterruptedIOException("the flush was given up as the job ends");
+          if (isGivenUp(next)) {
+            throw new InterruptedIOException(
+                "the flush of " + next + " was given up, as the job ends or another rank's failed");
           }
         }
         out.force();
@@ -176,15 +182,12 @@ final class Flusher implements Closeable {
         throw FileOperations.failed(partial, "flush", e);
       }
     }
-    files.rename(partial, target);
-    files.syncDirectory(shared.view().directory(next));
-    try (ImageReader there = ImageReader.open(files, target);
-        ImageReader here = ImageReader.open(files, source)) {
-      there.requireIdentity(context.directory().job(), next, rank);
-      if (there.digest() != here.digest() || there.lengthBytes() != here.lengthBytes()) {
-        throw new IOException(target + ": what was written isn't what is there");
-      }
+    if (!isThere(image, partial)) {
+      files.delete(partial);
+      throw new IOException(partial + ": what was written isn't what is there");
     }
+    files.rename(partial, shared.view().imageFile(next, rank));
+    files.syncDirectory(shared.view().directory(next));
   }
 
   private static void write(OutputFile out, Path file, ByteBuffer bytes) throws IOException {
@@ -219,8 +222,8 @@ final class Flusher implements Closeable {
     return 0;
   }
 
-  private synchronized boolean isClosing() {
-    return closing;
+  private synchronized boolean isGivenUp(EpochId next) {
+    return closing || next.equals(failedAnywhere);
   }
 
   /** Gives up what is under way; a later launch goes on with it. */

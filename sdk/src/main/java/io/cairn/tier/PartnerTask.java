@@ -86,7 +86,7 @@ final class PartnerTask extends ProtectionTask {
         copy.requireRecorded(image);
         copy.verify();
       }
-      files.rename(file, view().imageFile(epoch, image.rank()));
+      accept(file, view().imageFile(epoch, image.rank()));
       kept.add(Integer.toString(image.rank()));
     }
     return kept;

@@ -43,6 +43,9 @@ abstract class ProtectionTask {
   final long jobDigest;
   final Path place;
   final List<Closeable> opened = new ArrayList<>();
+  private final List<Path> kept = new ArrayList<>(); // in their places, and weren't before
+  private boolean wrotePending;
+  private boolean named; // by the pending records of all stores
 
   /** All ranks' images, by rank. */
   List<EpochRecord.Image> images = List.of();
@@ -101,7 +104,7 @@ abstract class ProtectionTask {
             return "";
           });
       faults.reached(FaultPoint.AFTER_PROTECTION_STREAMS);
-      List<String> kept =
+      List<String> all =
           Together.runText(
               group,
               () -> {
@@ -113,10 +116,11 @@ abstract class ProtectionTask {
           group,
           () -> {
             if (directory.leader()) {
-              writePending(kept);
+              writePending(all);
             }
             return "";
           });
+      named = true;
       faults.reached(FaultPoint.AFTER_PENDING_PROTECTION);
       Together.runText(
           group,
@@ -138,13 +142,28 @@ abstract class ProtectionTask {
   /** What came is of no use, and the disk may be full of it. */
   private void discard() {
     closeAll();
-    for (Path file : incomingFiles()) {
+    List<Path> useless = new ArrayList<>(incomingFiles());
+    if (!named) {
+      if (wrotePending) {
+        useless.add(place.resolve(tier().pendingRecordName()));
+      }
+      useless.addAll(kept);
+    }
+    for (Path file : useless) {
       try {
         files.delete(file);
       } catch (IOException e) {
         // It goes with the epoch.
       }
     }
+  }
+
+  /** Gives what came and was checked its name; what an older record may name stays. */
+  final void accept(Path incoming, Path file) throws IOException {
+    if (!files.exists(file)) {
+      kept.add(file);
+    }
+    files.rename(incoming, file);
   }
 
   private void closeAll() {
@@ -248,6 +267,7 @@ abstract class ProtectionTask {
       ofStore.add(text.isEmpty() ? List.of() : List.of(text.split("\n", -1)));
     }
     Path pending = place.resolve(tier().pendingRecordName());
+    wrotePending = true;
     files.delete(pending);
     files.write(pending, record(ofStore).encode());
     files.syncDirectory(place);

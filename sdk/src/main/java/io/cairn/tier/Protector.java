@@ -39,6 +39,7 @@ import java.util.stream.Collectors;
  */
 public final class Protector implements Protection, Closeable {
   private static final int MOST_WAITING = 2;
+  private static final long FLUSH_LOOK_MILLIS = 200;
 
   /** What tasks need. */
   record Context(
@@ -77,6 +78,8 @@ public final class Protector implements Protection, Closeable {
   private final NavigableMap<EpochId, Long> digests = new TreeMap<>();
   private final Map<EpochId, Demand> demands = new TreeMap<>();
   private final Set<EpochId> underWay = new HashSet<>();
+  private EpochId flushing; // by some rank, as far as is known here
+  private boolean flushWaits;
   private Runnable whenProtected = () -> {};
   private long commits;
   private boolean closing;
@@ -238,7 +241,10 @@ public final class Protector implements Protection, Closeable {
     if (!ended) {
       waiting.values().forEach(held::addAll);
     }
-    flusher.ifPresent(f -> held.addAll(f.held()));
+    if (flushing != null) {
+      // Ranks that share this one's store may still read their images.
+      held.add(flushing);
+    }
     return held;
   }
 
@@ -281,6 +287,9 @@ public final class Protector implements Protection, Closeable {
   private boolean step() throws Exception {
     String mine;
     synchronized (this) {
+      if (flushWaits && !closing && demands.isEmpty()) {
+        wait(FLUSH_LOOK_MILLIS);
+      }
       while (!closing && demands.isEmpty() && waiting.values().stream().allMatch(Set::isEmpty)) {
         wait();
       }
@@ -346,14 +355,23 @@ public final class Protector implements Protection, Closeable {
       parse(text, "failed").forEach(epoch -> flusher.ifPresent(f -> f.failedAnywhere(epoch)));
     }
     boolean flushersIdle = all.stream().noneMatch(text -> text.startsWith("busy"));
+    if (flushersIdle) {
+      flushing = null;
+    }
+    flushWaits = false;
     for (Tier tier : List.copyOf(waiting.keySet())) {
       Optional<EpochId> epoch = newestCommon(all, tier.word());
       if (epoch.isEmpty()) {
         continue;
       }
+      if (tier == Tier.SHARED && !flushersIdle) {
+        flushWaits = true;
+        continue;
+      }
       waiting.get(tier).headSet(epoch.get(), true).clear();
       if (tier == Tier.SHARED) {
-        if (flushersIdle && flusher.isPresent()) {
+        if (flusher.isPresent()) {
+          flushing = epoch.get();
           flusher.get().flush(epoch.get(), digests.get(epoch.get()));
         }
         continue;

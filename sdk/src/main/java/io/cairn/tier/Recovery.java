@@ -143,7 +143,7 @@ public final class Recovery {
           notes.add(
               "rank "
                   + rank
-                  + ": no sound image or copy is left, nor enough of a redundancy set; "
+                  + ": no sound image, copy or redundancy set is left; "
                   + faulty[rank]);
         }
         return unsound();
@@ -218,7 +218,7 @@ public final class Recovery {
           notes.add(
               "rank "
                   + rank
-                  + ": no store that is here names an image, a copy or a set of it; "
+                  + ": nothing says what its image is; "
                   + faulty[rank]);
           lost.add(rank);
           hopeless = true;

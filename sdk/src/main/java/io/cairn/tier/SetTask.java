@@ -141,7 +141,7 @@ final class SetTask extends ProtectionTask {
           throw new IOException(incoming(row) + ": it isn't what was written");
         }
       }
-      files.rename(incoming(row), place.resolve(id.fileName()));
+      accept(incoming(row), place.resolve(id.fileName()));
       kept.add(
           id.set()
               + " "

@@ -37,17 +37,24 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -64,7 +71,31 @@ import org.junit.jupiter.api.io.TempDir;
 final class DamageMatrixTest {
   private static final Path DOCUMENT = Path.of("..", "docs", "damage.md");
   private static final int PARTS = 8;
+  private static final int AT_ONCE = 3;
   private static final int LARGE = 25; // one case of so many has images of several pieces
+
+  private static final String MESSAGES =
+      """
+      ## What is said
+
+      For each image that was brought to where its rank runs, how and why; for each record that was written anew, why:
+
+      ```
+      epoch 2 of generation 1, rank 3: copied from the store of rank 4, as <file>: missing
+      epoch 2 of generation 1, rank 3: rebuilt from redundancy set [1, 3, 5], as <file> at offset 812: checksum ...
+      epoch 2 of generation 1, the record in the store of rank 3: written anew, as <file>: missing
+      ```
+
+      For an epoch that isn't used, every damaged file that would have been of use:
+
+      ```
+      epoch 2 of generation 1, rank 3: in vain copied from the store of rank 4: <file> at offset 812: checksum ...
+      epoch 2 of generation 1, rank 3: no sound image, copy or redundancy set is left; <file>: missing
+      epoch 2 of generation 1, rank 3: nothing says what its image is; <file>: missing
+      ```
+
+      If no epoch is left, these lines are the launch's error, which also says how to start afresh.
+      """;
 
   @TempDir Path base;
 
@@ -281,8 +312,16 @@ final class DamageMatrixTest {
     return bytes;
   }
 
+  /**
+   * Makes the place have the sample's files but for the damage. Writes over what another case has
+   * left: some file systems are slow with names that come and go.
+   */
   private static void lay(Sample sample, Case which, Path place, Random random)
       throws IOException {
+    Set<Path> left = new HashSet<>();
+    try (Stream<Path> all = Files.walk(place)) {
+      all.filter(Files::isRegularFile).forEach(left::add);
+    }
     int hits = 0;
     for (Map.Entry<String, byte[]> file : sample.files().entrySet()) {
       boolean hit = isHit(which, file.getKey());
@@ -292,10 +331,22 @@ final class DamageMatrixTest {
       }
       Path path = place.resolve(file.getKey());
       Files.createDirectories(path.getParent());
-      Files.write(
-          path, hit ? damaged(file.getValue(), which.how(), random) : file.getValue());
+      Files.write(path, hit ? damaged(file.getValue(), which.how(), random) : file.getValue());
+      left.remove(path);
+    }
+    for (Path path : left) {
+      Files.delete(path);
+      for (Path empty = path.getParent(); isEmpty(empty); empty = empty.getParent()) {
+        Files.delete(empty);
+      }
     }
     assertTrue(hits >= which.nodes().size(), "nothing was damaged");
+  }
+
+  private static boolean isEmpty(Path directory) throws IOException {
+    try (Stream<Path> all = Files.list(directory)) {
+      return all.findAny().isEmpty();
+    }
   }
 
   /** How a rank's start ended. */
@@ -372,7 +423,6 @@ final class DamageMatrixTest {
       assertEquals(results.get(0), result, "the ranks don't agree");
     }
     check(sample, which, results.get(0), place);
-    NodesJob.wipe(place);
   }
 
   private static void check(Sample sample, Case which, Result result, Path place) {
@@ -446,6 +496,95 @@ final class DamageMatrixTest {
   }
 
   @Test
+  void shouldBeDocumentedAsTheModelHasIt() throws Exception {
+    String rendered = render();
+    if (Boolean.getBoolean("docs.update")) {
+      Files.writeString(DOCUMENT, rendered);
+    }
+    assertEquals(
+        rendered,
+        Files.readString(DOCUMENT),
+        "docs/damage.md is behind DamageModel; run this test with -Ddocs.update=true");
+  }
+
+  private String render() throws Exception {
+    StringBuilder text =
+        new StringBuilder(
+            """
+            # What comes back after damage
+
+            <!-- Rendered from DamageModel by DamageMatrixTest; change it there. -->
+
+            Six nodes with a rank each have committed two epochs, and each epoch is protected. Then files are erased, or
+            truncated, or a bit of them is flipped, on one to three of the nodes, and the job is launched again. It restores
+            the newest epoch that can be made whole: from the rank's own image, from its partner copy, or rebuilt from its
+            redundancy set. Each file counts as lost, however it was damaged; the state is the epoch's, to the bit, or there is
+            none. In the tables, *comes back* is the share of the sets of nodes of that kind after whose damage the epoch is
+            whole again. That of a set is more than its k+m promises where images differ in size: beyond the end of a short one
+            are zeros, which can't be lost.
+
+            - If the damaged epoch is the newest only, and it doesn't come back, the older one is restored, and why is said.
+            - If both are damaged alike, and neither comes back, the launch is refused, with every reason.
+            - A store that has lost everything, or has been replaced by an empty one, is filled again. The same goes for its
+              records, wherever any sound record says what they said.
+
+            """);
+    for (Scheme scheme : Scheme.values()) {
+      text.append("## ").append(capital(scheme.words)).append("\n\n");
+      text.append("| damaged | on | comes back | from |\n|---|---|---|---|\n");
+      Sample sample = sample(scheme, false);
+      for (What what : What.values()) {
+        rows(scheme, what, sample, text);
+      }
+      text.append('\n');
+    }
+    return text.append(MESSAGES).toString();
+  }
+
+  private static String capital(String words) {
+    return words.substring(0, 1).toUpperCase(Locale.ROOT) + words.substring(1);
+  }
+
+  /** Kinds of damage that come to the same share one row. */
+  private static void rows(Scheme scheme, What what, Sample sample, StringBuilder text) {
+    Map<Where, String> rows = new EnumMap<>(Where.class);
+    for (Where where : Where.values()) {
+      int whole = 0;
+      int total = 0;
+      Set<From> froms = EnumSet.noneOf(From.class);
+      for (List<Integer> nodes : nodeSets()) {
+        if (Where.of(nodes) == where) {
+          List<From> outcome =
+              sample.outcome(new Case(scheme, false, what, How.ERASE, nodes, true), 2);
+          total++;
+          whole += outcome.isEmpty() ? 0 : 1;
+          froms.addAll(outcome);
+        }
+      }
+      String share =
+          whole == total ? "always" : whole == 0 ? "never" : whole + " of " + total;
+      rows.put(where, "| " + share + " | " + source(froms) + " |");
+    }
+    String name = "| " + what.words + " | ";
+    if (rows.values().stream().distinct().count() == 1) {
+      text.append(name).append("up to three nodes ").append(rows.get(Where.ONE)).append('\n');
+      return;
+    }
+    rows.forEach(
+        (where, end) -> text.append(name).append(where.words).append(' ').append(end).append('\n'));
+  }
+
+  private static String source(Set<From> froms) {
+    if (froms.contains(From.COPY)) {
+      return "partner copies";
+    }
+    if (froms.contains(From.REBUILT)) {
+      return "the other members";
+    }
+    return froms.isEmpty() ? "" : "own images";
+  }
+
+  @Test
   void shouldRestoreWhatTheTiersPromiseWhateverIsDamaged() throws Exception {
     long seed = Long.getLong("damage.seed", System.nanoTime() & 0xffffff);
     boolean all = Boolean.getBoolean("damage.all");
@@ -457,17 +596,25 @@ final class DamageMatrixTest {
       }
     }
     List<Case> cases = allCases();
-    ExecutorService threads = Executors.newFixedThreadPool(3);
+    BlockingQueue<Path> places = new LinkedBlockingQueue<>();
+    for (int i = 0; i < AT_ONCE; i++) {
+      places.add(Files.createDirectory(base.resolve("place" + i)));
+    }
+    ExecutorService threads = Executors.newFixedThreadPool(AT_ONCE);
     Map<Case, Future<?>> running = new LinkedHashMap<>();
     Collections.shuffle(cases, new Random(seed));
     for (Case which : cases.subList(0, all ? cases.size() : cases.size() / PARTS)) {
-      Path place = base.resolve("case-" + running.size());
       Random random = new Random(seed + running.size());
       running.put(
           which,
           threads.submit(
               () -> {
-                run(samples.get(which.scheme() + " " + which.large()), which, place, random);
+                Path place = places.take();
+                try {
+                  run(samples.get(which.scheme() + " " + which.large()), which, place, random);
+                } finally {
+                  places.add(place);
+                }
                 return null;
               }));
     }

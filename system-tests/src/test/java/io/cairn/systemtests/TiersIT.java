@@ -144,7 +144,7 @@ class TiersIT {
     nodes.boot(3);
     MpiJob.Outcome second = launch(ranks, nodes.hostfile(), "set=2+1").run().requireFailure();
     second.line("no committed epoch can be restored by all ranks");
-    second.line("rank 0: no store that is here names an image, a copy or a set of it");
+    second.line("rank 0: nothing says what its image is");
     second.requireNo("event restored");
   }
 
