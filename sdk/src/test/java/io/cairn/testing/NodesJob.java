@@ -4,6 +4,7 @@ package io.cairn.testing;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 
+import io.cairn.image.EpochId;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FileOperations;
 import io.cairn.image.SystemFiles;
@@ -136,6 +137,19 @@ public final class NodesJob {
     rank.epoch(epoch, "late " + epoch);
   }
 
+  /** Waits until all stores have the record of a tier for an epoch. */
+  public static void awaitRecord(SimulatedRank rank, Tier tier, EpochId epoch) throws Exception {
+    Path record = rank.directory.directory(epoch).resolve(tier.recordName());
+    long end = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+    while (!Files.exists(record)) {
+      if (System.nanoTime() > end) {
+        throw new AssertionError("no " + record + ": " + rank.news.all());
+      }
+      Thread.sleep(1);
+    }
+    rank.group.allGather(new byte[0]);
+  }
+
   /** Restores with all others, and requires that epoch's state, to the bit. */
   public void assertRestored(SimulatedRank rank, ByteBuffer state, long epoch) throws Exception {
     try (RestoredImage restored = rank.restore()) {
@@ -157,7 +171,7 @@ public final class NodesJob {
     private final IntUnaryOperator placement;
     private final LocalTransport.World transports =
         new LocalTransport.World(ranks, Duration.ofSeconds(30));
-    private final AtomicLong stalledNanos = new AtomicLong();
+    private final AtomicLong lostNanos = new AtomicLong();
     private Optional<TierSettings> tiers = Optional.empty();
     private IntFunction<FileOperations> files = rank -> new SystemFiles();
     private IntFunction<FaultHook> faults = rank -> FaultHook.NONE;
@@ -193,7 +207,14 @@ public final class NodesJob {
     public void lose(List<Integer> lost) {
       lost.forEach(transports::disappear);
       transports.endWaits();
-      stalledNanos.set(Duration.ofHours(1).toNanos());
+      lostNanos.compareAndSet(0, System.nanoTime());
+    }
+
+    /** Since ranks are lost, time flies. */
+    private long nanoTime() {
+      long now = System.nanoTime();
+      long lost = lostNanos.get();
+      return lost == 0 ? now : now + (now - lost) * 1000;
     }
 
     /** Runs it; all ranks must end well. */
@@ -225,7 +246,7 @@ public final class NodesJob {
         rank.useTiers(
             tiers.map(t -> in("node" + node, t)).orElse(TierSettings.none("node" + node)),
             transports.transport(number));
-        rank.useClock(() -> System.nanoTime() + stalledNanos.get());
+        rank.useClock(this::nanoTime);
         part.run(rank, rank.region("u", stateBytes.applyAsInt(number)));
       } finally {
         rank.kill();

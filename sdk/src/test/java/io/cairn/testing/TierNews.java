@@ -39,18 +39,20 @@ public final class TierNews implements Protector.Listener {
     add("fenced " + fenced.getMessage());
   }
 
-  /** Waits until something that begins so has been said, and returns it. */
-  public synchronized String await(String begin) throws InterruptedException {
+  /** Waits until something that begins in one of these ways has been said, and returns it. */
+  public synchronized String await(String... begins) throws InterruptedException {
     long end = System.currentTimeMillis() + PATIENCE_MILLIS;
     while (true) {
       for (String text : news) {
-        if (text.startsWith(begin)) {
-          return text;
+        for (String begin : begins) {
+          if (text.startsWith(begin)) {
+            return text;
+          }
         }
       }
       long left = end - System.currentTimeMillis();
       if (left <= 0) {
-        throw new AssertionError("nothing was said like " + begin + ": " + news);
+        throw new AssertionError("nothing was said like " + List.of(begins) + ": " + news);
       }
       wait(left);
     }
