@@ -20,7 +20,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 
 /**
  * Agrees on the newest of the {@link Candidates} that every rank can restore. Each rank checks all
@@ -91,7 +90,7 @@ public final class RestoreAgreement {
         continue;
       }
       Check check = check(epoch);
-      List<String> failures = new ArrayList<>(check.failures().values());
+      List<String> failures = check.failures();
       if (failures.isEmpty()) {
         return new Choice(Optional.of(epoch), check.jobDigest(), reasons, List.of(), broken);
       }
@@ -105,17 +104,10 @@ public final class RestoreAgreement {
               outcome.notes().stream().map(note -> epoch + ", " + note).toList(),
               broken);
         }
-        // That an image isn't where its rank runs is no reason where it could be got.
-        failures.clear();
-        check
-            .failures()
-            .forEach(
-                (rank, failure) -> {
-                  if (outcome.lost().isEmpty() || outcome.lost().contains(rank)) {
-                    failures.add(failure);
-                  }
-                });
-        outcome.notes().forEach(note -> failures.add(epoch + ", " + note));
+        failures = new ArrayList<>(failures);
+        for (String note : outcome.notes()) {
+          failures.add(epoch + ", " + note);
+        }
       }
       reasons.addAll(failures);
       if (candidate.getValue() == Standing.COMMITTED) {
@@ -174,14 +166,14 @@ public final class RestoreAgreement {
   /**
    * How an epoch's images are where their ranks run.
    *
-   * @param failures by rank, why it can't restore it; what concerns all of them is of rank -1
+   * @param failures a line for each rank that can't restore it
    * @param jobDigest the epoch's, if there are none
    */
-  private record Check(Map<Integer, String> failures, long jobDigest) {}
+  private record Check(List<String> failures, long jobDigest) {}
 
   private Check check(EpochId epoch) throws Exception {
     byte[][] answers = group.allGather(checkOwn(epoch).getBytes(StandardCharsets.UTF_8));
-    Map<Integer, String> failures = new TreeMap<>();
+    List<String> failures = new ArrayList<>();
     Set<String> jobDigests = new HashSet<>();
     long sum = 0;
     for (int rank = 0; rank < answers.length; rank++) {
@@ -191,12 +183,11 @@ public final class RestoreAgreement {
         sum += Long.parseLong(words[1]);
         jobDigests.add(words[2]);
       } else {
-        failures.put(rank, epoch + ", rank " + rank + ": " + answer.substring("broken ".length()));
+        failures.add(epoch + ", rank " + rank + ": " + answer.substring("broken ".length()));
       }
     }
     if (failures.isEmpty() && !jobDigests.equals(Set.of(Long.toString(sum)))) {
-      failures.put(
-          -1,
+      failures.add(
           epoch
               + ": the images are not those that were committed together: job-wide digest "
               + sum

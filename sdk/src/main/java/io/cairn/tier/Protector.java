@@ -287,8 +287,11 @@ public final class Protector implements Protection, Closeable {
   private boolean step() throws Exception {
     String mine;
     synchronized (this) {
-      if (flushWaits && !closing && demands.isEmpty()) {
-        wait(FLUSH_LOOK_MILLIS);
+      long begin = nanoClock.getAsLong();
+      for (long left = FLUSH_LOOK_MILLIS;
+          flushWaits && left > 0 && !closing && demands.isEmpty(); ) {
+        wait(left);
+        left = FLUSH_LOOK_MILLIS - (nanoClock.getAsLong() - begin) / 1_000_000;
       }
       while (!closing && demands.isEmpty() && waiting.values().stream().allMatch(Set::isEmpty)) {
         wait();

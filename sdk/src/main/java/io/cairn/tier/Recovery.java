@@ -53,12 +53,10 @@ public final class Recovery {
    *
    * @param sound whether every rank has its image now
    * @param jobDigest the epoch's job-wide digest, if it is sound
-   * @param lost the ranks that have no image now; none, if it is sound or nothing could be tried
    * @param notes what was done for which rank; what couldn't be done, where it isn't sound
    */
-  public record Outcome(boolean sound, long jobDigest, Set<Integer> lost, List<String> notes) {
+  public record Outcome(boolean sound, long jobDigest, List<String> notes) {
     public Outcome {
-      lost = Set.copyOf(lost);
       notes = List.copyOf(notes);
     }
   }
@@ -141,15 +139,12 @@ public final class Recovery {
       if (!lost.isEmpty()) {
         for (int rank : lost) {
           notes.add(
-              "rank "
-                  + rank
-                  + ": no sound image, copy or redundancy set is left; "
-                  + faulty[rank]);
+              "rank " + rank + ": no sound image, copy or redundancy set is left; " + faulty[rank]);
         }
         return unsound();
       }
       writeRecords();
-      return new Outcome(true, jobDigest, Set.of(), notes);
+      return new Outcome(true, jobDigest, notes);
     }
 
     private Outcome unsound() {
@@ -161,7 +156,7 @@ public final class Recovery {
         }
       }
       holdings.values().forEach(store -> notes.addAll(store.damages()));
-      return new Outcome(false, 0, lost, notes);
+      return new Outcome(false, 0, notes);
     }
 
     private void gatherHoldings() throws Exception {
@@ -215,12 +210,7 @@ public final class Recovery {
                 .map(Map.Entry::getKey)
                 .orElse(null);
         if (expected[rank] == null) {
-          notes.add(
-              "rank "
-                  + rank
-                  + ": nothing says what its image is; "
-                  + faulty[rank]);
-          lost.add(rank);
+          notes.add("rank " + rank + ": nothing says what its image is; " + faulty[rank]);
           hopeless = true;
         } else if (!own.get(rank).equals(Optional.of(expected[rank]))) {
           lost.add(rank);
@@ -287,7 +277,9 @@ public final class Recovery {
     }
 
     private String said(IOException e) {
-      return e instanceof NoSuchFileException missing ? missing.getFile() + ": missing" : "" + e.getMessage();
+      return e instanceof NoSuchFileException missing
+          ? missing.getFile() + ": missing"
+          : "" + e.getMessage();
     }
 
     private Path incoming() {
@@ -638,8 +630,7 @@ public final class Recovery {
       List<Part> parts = new ArrayList<>();
       for (int data = 0; data < set.dataShards(); data++) {
         int member = set.holder(stripe, data);
-        long present =
-            RedundancySet.present(expected[member].lengthBytes(), chunkBytes, data);
+        long present = RedundancySet.present(expected[member].lengthBytes(), chunkBytes, data);
         // Beyond the end of a short image are zeros, whether the image is lost or not.
         if (data != chunk && (present == 0 || !lost.contains(member))) {
           long from = data * chunkBytes;
@@ -671,8 +662,7 @@ public final class Recovery {
 
     /** Each store's record names the images that its ranks have now. */
     private void writeRecords() throws Exception {
-      List<String> written =
-          Together.runText(group, () -> directory.leader() ? writeRecord() : "");
+      List<String> written = Together.runText(group, () -> directory.leader() ? writeRecord() : "");
       for (int leader = 0; leader < ranks; leader++) {
         if (!written.get(leader).isEmpty()) {
           notes.add(

@@ -121,7 +121,10 @@ final class CrashTest {
   }
 
   @ParameterizedTest
-  @EnumSource(value = FaultPoint.class, names = ".*_RESTORE", mode = EnumSource.Mode.MATCH_NONE)
+  @EnumSource(
+      value = FaultPoint.class,
+      names = {".*_RESTORE", ".*PROTECTION.*", ".*RECOVERED.*"}, // TierCrashTest has those
+      mode = EnumSource.Mode.MATCH_NONE)
   void shouldHaveTheLastDecidableEpochAfterADeathAt(FaultPoint point) throws Exception {
     int nth = 1;
     for (; ; nth++) {

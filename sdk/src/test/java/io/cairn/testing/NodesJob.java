@@ -240,8 +240,7 @@ public final class NodesJob {
           new StoreSettings(
               node(node), "job", keptEpochs, 0, 0, tiers.flatMap(TierSettings::shared));
       SimulatedRank rank =
-          new SimulatedRank(
-              store, world.group(number), files.apply(number), faults.apply(number));
+          new SimulatedRank(store, world.group(number), files.apply(number), faults.apply(number));
       try {
         rank.useTiers(
             tiers.map(t -> in("node" + node, t)).orElse(TierSettings.none("node" + node)),

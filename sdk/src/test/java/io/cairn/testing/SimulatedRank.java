@@ -116,13 +116,7 @@ public final class SimulatedRank implements AutoCloseable {
             .map(
                 t ->
                     new Recovery(
-                        directory,
-                        t,
-                        new NativeErasureCode(),
-                        files,
-                        faults,
-                        clock,
-                        stallMillis));
+                        directory, t, new NativeErasureCode(), files, faults, clock, stallMillis));
     Choice choice = new RestoreAgreement(directory, group, files, recovery).choose("start-afresh");
     recovered = choice.recovered();
     reasons = choice.reasons();

@@ -3,7 +3,6 @@ package io.cairn.tier;
 
 import static io.cairn.tier.DamageModel.NODES;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
@@ -189,8 +188,7 @@ final class DamageMatrixTest {
     }
 
     private List<From> outcome(Case which, long epoch) {
-      Damage damage =
-          epoch == 2 || which.both() ? which.what().on(which.nodes()) : new Damage();
+      Damage damage = epoch == 2 || which.both() ? which.what().on(which.nodes()) : new Damage();
       return new DamageModel(which.scheme(), imageBytes[(int) epoch - 1], damage).outcome();
     }
 
@@ -249,8 +247,7 @@ final class DamageMatrixTest {
 
   private Sample sample(Scheme scheme, boolean large) throws Exception {
     Path place = base.resolve(scheme + (large ? "-large" : "-small"));
-    NodesJob job =
-        new NodesJob(place, NODES, rank -> stateBytes(large, rank)).keeping(2);
+    NodesJob job = new NodesJob(place, NODES, rank -> stateBytes(large, rank)).keeping(2);
     String tier = scheme == Scheme.PARTNER ? "partner" : "set";
     job.launch(IntUnaryOperator.identity())
         .with(tiers(scheme))
@@ -316,8 +313,7 @@ final class DamageMatrixTest {
    * Makes the place have the sample's files but for the damage. Writes over what another case has
    * left: some file systems are slow with names that come and go.
    */
-  private static void lay(Sample sample, Case which, Path place, Random random)
-      throws IOException {
+  private static void lay(Sample sample, Case which, Path place, Random random) throws IOException {
     Set<Path> left = new HashSet<>();
     try (Stream<Path> all = Files.walk(place)) {
       all.filter(Files::isRegularFile).forEach(left::add);
@@ -449,7 +445,8 @@ final class DamageMatrixTest {
           };
       List<String> lines =
           result.recovered().stream()
-              .filter(line -> line.startsWith(begin + "copied") || line.startsWith(begin + "rebuilt"))
+              .filter(
+                  line -> line.startsWith(begin + "copied") || line.startsWith(begin + "rebuilt"))
               .toList();
       assertEquals(source == null ? 0 : 1, lines.size(), () -> result.toString());
       if (source != null) {
@@ -561,8 +558,7 @@ final class DamageMatrixTest {
           froms.addAll(outcome);
         }
       }
-      String share =
-          whole == total ? "always" : whole == 0 ? "never" : whole + " of " + total;
+      String share = whole == total ? "always" : whole == 0 ? "never" : whole + " of " + total;
       rows.put(where, "| " + share + " | " + source(froms) + " |");
     }
     String name = "| " + what.words + " | ";

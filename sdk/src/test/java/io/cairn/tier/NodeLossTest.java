@@ -73,8 +73,7 @@ final class NodeLossTest {
     for (int a = 0; a < 3; a++) {
       losses.add(List.of(a));
     }
-    TierSettings tiers =
-        NodesJob.sets(1, 2);
+    TierSettings tiers = NodesJob.sets(1, 2);
     losses.addAll(List.of(List.of(0, 1), List.of(1, 2), List.of(0, 2)));
     protectedLaunch(tiers, "protected set 2");
     for (List<Integer> lost : losses) {
@@ -93,8 +92,7 @@ final class NodeLossTest {
 
   @Test
   void shouldRebuildOneLostNodeByXor() throws Exception {
-    TierSettings tiers =
-        NodesJob.sets(2, 1);
+    TierSettings tiers = NodesJob.sets(2, 1);
     protectedLaunch(tiers, "protected set 2");
     job.wipe(2);
     launch(

@@ -115,8 +115,7 @@ final class TierCrashTest {
     "partner, AFTER_PENDING_PROTECTION", "set, BEFORE_PROTECTION",
     "set, AFTER_PROTECTION_STREAMS", "set, AFTER_PENDING_PROTECTION"
   })
-  void shouldHaveTheCommittedEpochAfterANodeDiedAt(String tier, FaultPoint point)
-      throws Exception {
+  void shouldHaveTheCommittedEpochAfterANodeDiedAt(String tier, FaultPoint point) throws Exception {
     // Each of the node's two ranks passes the point once for epoch 1, and then for epoch 2.
     for (int nth = 3; nth <= 4; nth++) {
       NodesJob job = job();
@@ -187,7 +186,9 @@ final class TierCrashTest {
       Death death = new Death(FaultPoint.AFTER_RECOVERED_IMAGE, nth);
       NodesJob.Launch launch = job.launch(r -> r / 2).with(tiers);
       death.of(launch);
-      launch.outcomes((rank, state) -> rank.restore()).forEach(o -> assertTrue(o.failure() != null));
+      launch
+          .outcomes((rank, state) -> rank.restore())
+          .forEach(o -> assertTrue(o.failure() != null));
       assertTrue(death.died.get());
       List<List<String>> recovered = new ArrayList<>();
       job.launch(r -> r / 2)
@@ -204,9 +205,7 @@ final class TierCrashTest {
       assertFalse(recovered.get(0).isEmpty());
       assertTrue(recovered.get(0).size() <= 2, () -> recovered.get(0).toString());
       job.wipe(0);
-      job.launch(r -> r / 2)
-          .with(tiers)
-          .run((rank, state) -> job.assertRestored(rank, state, 1));
+      job.launch(r -> r / 2).with(tiers).run((rank, state) -> job.assertRestored(rank, state, 1));
     }
   }
 
@@ -240,8 +239,6 @@ final class TierCrashTest {
       assertFalse(Files.exists(job.epoch(node, 2)), "node " + node);
     }
     job.wipe(2);
-    job.launch(r -> r / 2)
-        .with(tiers)
-        .run((rank, state) -> job.assertRestored(rank, state, 3));
+    job.launch(r -> r / 2).with(tiers).run((rank, state) -> job.assertRestored(rank, state, 3));
   }
 }
