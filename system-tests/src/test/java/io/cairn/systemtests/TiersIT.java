@@ -6,9 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cairn.image.FaultPoint;
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
@@ -275,5 +277,71 @@ class TiersIT {
         launch(ranks, nodes.hostfile(), shared, "restore=fresh").run().requireSuccess();
     forced.line("the shared tier is left out in this launch, as its directory can't be used");
     assertEquals(reference, forced.only("result "), forced::text);
+  }
+
+  private static final List<String> DAMAGES = List.of("erase", "flip a bit of", "truncate");
+
+  /** What is damaged of a node's files, by what their names begin or end with. */
+  private static final List<String> VICTIMS = List.of("rank-", ".parity", "record", "-record");
+
+  /** A part of the damage matrix that unit tests have whole (docs/damage.md), drawn. */
+  @Test
+  void shouldRestoreWhateverIsDamagedOnOneNode() throws IOException {
+    int used = 3;
+    int ranks = used * SLOTS;
+    nodes = bench.nodes(used, SLOTS);
+    String reference = sample.reference(bench, ranks);
+    boolean partner = random.nextBoolean();
+    String[] tiers =
+        partner
+            ? new String[] {"partner=1", "commit=partner"}
+            : new String[] {"set=2+1", "commit=set"};
+    MpiJob first = launch(ranks, nodes.hostfile(), tiers).start();
+    first.awaitLines(3, "event committed rank=0 ");
+    first.killAll();
+    MpiJob.Outcome died = first.finish().requireFailure();
+    int node = 1 + random.nextInt(used);
+    String how = DAMAGES.get(random.nextInt(DAMAGES.size()));
+    String what = VICTIMS.get(random.nextInt(VICTIMS.size()));
+    JobFiles files = new JobFiles(nodes.storage(node).resolve(sample.program().getSimpleName()));
+    JobFiles.Epoch newest = files.newestDecided().orElseThrow();
+    int damaged = 0;
+    try (DirectoryStream<Path> all = Files.newDirectoryStream(newest.folder())) {
+      for (Path file : all) {
+        String name = file.getFileName().toString();
+        if (what.equals("record")
+            ? name.equals(what)
+            : name.startsWith(what) || name.endsWith(what)) {
+          damage(file, how);
+          damaged++;
+        }
+      }
+    }
+    System.out.printf("%s %d files like %s of node %d, %s%n", how, damaged, what, node, tiers[0]);
+    MpiJob.Outcome second = launch(ranks, nodes.hostfile(), tiers).run().requireSuccess();
+    assertEquals(reference, second.only("result "), second::text);
+    List<EventLog.Event> restored = second.events().of("restored");
+    assertEquals(ranks, restored.size(), second::text);
+    for (EventLog.Event event : restored) {
+      assertTrue(event.epoch() >= died.events().newestCommitted(), second::text);
+    }
+    if (what.equals("rank-")) {
+      long back =
+          restoredBy(second, ": copied from the store of rank ")
+              + restoredBy(second, ": rebuilt from redundancy set ");
+      assertEquals(SLOTS, back, second::text);
+    }
+  }
+
+  private void damage(Path file, String how) throws IOException {
+    byte[] bytes = Files.readAllBytes(file);
+    switch (how) {
+      case "erase" -> Files.delete(file);
+      case "truncate" -> Files.write(file, Arrays.copyOf(bytes, random.nextInt(bytes.length)));
+      default -> {
+        bytes[random.nextInt(bytes.length)] ^= (byte) (1 << random.nextInt(8));
+        Files.write(file, bytes);
+      }
+    }
   }
 }
