@@ -7,6 +7,7 @@ import io.cairn.image.FileOperations;
 import io.cairn.image.ForeignImageException;
 import io.cairn.image.JobIdentity;
 import io.cairn.image.StateFile;
+import io.cairn.store.ErasureCode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -14,12 +15,7 @@ import java.util.List;
 import java.util.UUID;
 
 /**
- * What one store holds for others, of one epoch and tier. A {@link StateFile} of kind {@code
- * protection}; fields in this order: tier, uuid, world, generation, epoch, by (the generation that
- * wrote it), digest (the epoch's job-wide one), then {@code copy=RANK LENGTH DIGEST} for each copy
- * of an image, then for each redundancy set that it has shards of {@code set=INDEX M CHUNKBYTES}
- * with {@code member=RANK LENGTH DIGEST} for each member's image, by position, and {@code
- * shard=STRIPE ROW LENGTH DIGEST} for each shard here.
+ * What one store holds for others, of one epoch and tier. The grammar is the package's.
  *
  * @param tier which tier
  * @param jobUuid the job's random id
@@ -153,6 +149,9 @@ record ProtectionRecord(
     int parity = (int) in.number("parity shards", words[1], 1, 254);
     long chunkBytes = in.number("chunk", words[2], 1, Long.MAX_VALUE / 256);
     List<EpochRecord.Image> members = images(in, "member", world);
+    if (members.size() > ErasureCode.MAX_SHARDS) {
+      throw in.invalid("member", members.size() + " members", "at most " + ErasureCode.MAX_SHARDS);
+    }
     List<Integer> ranks = members.stream().map(EpochRecord.Image::rank).toList();
     RedundancySet set;
     try {

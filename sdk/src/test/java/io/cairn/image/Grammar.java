@@ -19,7 +19,7 @@ import java.util.regex.Pattern;
  * Reads the grammar in the package's description, and images by it: knows nothing of the format but
  * what the grammar says.
  */
-final class Grammar {
+public final class Grammar {
   private static final Pattern PRODUCTION = Pattern.compile("^(\\w+)\\s+--> (.*)$");
   private static final Pattern FIELD =
       Pattern.compile("(\\w+):(u32|u64|utf8)( u64)?(?: \"(\\w+)\")?");
@@ -52,11 +52,11 @@ final class Grammar {
     }
   }
 
-  static Grammar of(Path file) throws IOException {
+  public static Grammar of(Path file) throws IOException {
     return new Grammar(Files.readAllLines(file));
   }
 
-  Map<String, String> productions() {
+  public Map<String, String> productions() {
     return productions;
   }
 

@@ -17,13 +17,24 @@ import java.util.List;
  * messages of injected failures are those of the system.
  */
 public final class FaultyFiles implements FileOperations {
-  private final FileOperations files = new SystemFiles();
+  private final FileOperations files;
   private final List<String> log = new ArrayList<>();
   private Fault fault = operation -> false;
   private String message = "";
   private boolean crashed;
   private long usable = -1;
   private int mostBytesPerWrite = Integer.MAX_VALUE;
+
+  public FaultyFiles() {
+    this(new SystemFiles());
+  }
+
+  /**
+   * @param files what operations that don't fail do
+   */
+  public FaultyFiles(FileOperations files) {
+    this.files = files;
+  }
 
   /** Says which operations fail. */
   @FunctionalInterface

@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import io.cairn.image.EpochId;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FileOperations;
-import io.cairn.image.SystemFiles;
 import io.cairn.restore.RestoredImage;
 import io.cairn.store.StoreSettings;
 import io.cairn.tier.SetSize;
@@ -173,7 +172,7 @@ public final class NodesJob {
         new LocalTransport.World(ranks, Duration.ofSeconds(30));
     private final AtomicLong lostNanos = new AtomicLong();
     private Optional<TierSettings> tiers = Optional.empty();
-    private IntFunction<FileOperations> files = rank -> new SystemFiles();
+    private IntFunction<FileOperations> files = rank -> new UnsyncedFiles();
     private IntFunction<FaultHook> faults = rank -> FaultHook.NONE;
 
     private Launch(IntUnaryOperator placement) {

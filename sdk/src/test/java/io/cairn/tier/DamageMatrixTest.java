@@ -251,7 +251,6 @@ final class DamageMatrixTest {
     String tier = scheme == Scheme.PARTNER ? "partner" : "set";
     job.launch(IntUnaryOperator.identity())
         .with(tiers(scheme))
-        .files(rank -> new UnsyncedFiles())
         .run(
             (rank, state) -> {
               assertNull(rank.restore());

@@ -12,6 +12,7 @@ import io.cairn.image.FaultHook;
 import io.cairn.image.FaultPoint;
 import io.cairn.testing.FaultyFiles;
 import io.cairn.testing.NodesJob;
+import io.cairn.testing.UnsyncedFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,7 +43,7 @@ final class TierCrashTest {
   private static final class Death {
     private final FaultPoint point;
     private final AtomicInteger left;
-    private final FaultyFiles files = new FaultyFiles();
+    private final FaultyFiles files = new FaultyFiles(new UnsyncedFiles());
     private final AtomicBoolean died = new AtomicBoolean();
     private final CountDownLatch dead = new CountDownLatch(1);
     private NodesJob.Launch launch;
@@ -55,7 +56,7 @@ final class TierCrashTest {
     void of(NodesJob.Launch dying) {
       launch = dying;
       launch
-          .files(rank -> rank / 2 == VICTIM ? files : new FaultyFiles())
+          .files(rank -> rank / 2 == VICTIM ? files : new FaultyFiles(new UnsyncedFiles()))
           .faults(rank -> rank / 2 == VICTIM ? hook() : FaultHook.NONE);
     }
 
