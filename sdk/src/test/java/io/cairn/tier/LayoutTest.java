@@ -174,8 +174,7 @@ final class LayoutTest {
   @Test
   void shouldSayInPlainWordsWhatCannotBe() {
     List<String> one = names("n", 0, 0, 0);
-    Layout layout =
-        Layout.of(names("s", 0, 1, 2), one, true, Optional.of(new SetSize(2, 1)));
+    Layout layout = Layout.of(names("s", 0, 1, 2), one, true, Optional.of(new SetSize(2, 1)));
     assertEquals(
         List.of(
             "no partner copies: all ranks are in one failure group (failure group n0), and a copy"

@@ -158,8 +158,7 @@ final class ParityFileTest {
     byte[] damaged = sample().clone();
     damaged[HEADER + PIECE + 1] ^= 1;
     files.put(FILE, damaged);
-    String message =
-        assertThrows(CorruptImageException.class, () -> read(PIECE)).getMessage();
+    String message = assertThrows(CorruptImageException.class, () -> read(PIECE)).getMessage();
     assertTrue(message.contains("offset " + (HEADER + PIECE)), message);
   }
 
@@ -201,9 +200,7 @@ final class ParityFileTest {
     int index = HEADER + LENGTH;
     for (int n = random.nextInt(3); n >= 0; n--) {
       int at =
-          random.nextInt(4) == 0
-              ? footer + random.nextInt(FOOTER)
-              : 8 + random.nextInt(HEADER - 8);
+          random.nextInt(4) == 0 ? footer + random.nextInt(FOOTER) : 8 + random.nextInt(HEADER - 8);
       mutant[at] =
           switch (random.nextInt(5)) {
             case 0 -> (byte) 0xff;
