@@ -8,12 +8,10 @@ import io.cairn.image.EpochRecord;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FaultPoint;
 import io.cairn.image.FileOperations;
-import io.cairn.image.ImageReader;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -223,35 +221,7 @@ public final class DirectoryStore implements Store, Closeable {
   private void writePending(EpochId epoch, long jobDigest) throws IOException {
     directory.requireNewest();
     faults.reached(FaultPoint.BEFORE_PENDING_RECORD);
-    Path place = directory.directory(epoch);
-    List<EpochRecord.Image> images = new ArrayList<>();
-    long sum = 0;
-    for (int rank : directory.storeRanks()) {
-      try (ImageReader image =
-          ImageReader.open(files, place.resolve(EpochRecord.imageName(rank)))) {
-        image.requireIdentity(directory.job(), epoch, rank);
-        images.add(new EpochRecord.Image(rank, image.lengthBytes(), image.digest()));
-        sum += EpochRecord.digestTerm(rank, image.digest());
-      }
-    }
-    if (images.size() == directory.job().worldSize() && sum != jobDigest) {
-      throw new IOException(
-          String.format(
-              "the images of %s in %s are not those that the ranks wrote: job-wide digest %016x,"
-                  + " expected %016x",
-              epoch, directory.directory(), sum, jobDigest));
-    }
-    EpochRecord record =
-        new EpochRecord(
-            directory.job().jobId(),
-            directory.job().jobUuid(),
-            directory.job().worldSize(),
-            epoch,
-            jobDigest,
-            images);
-    files.write(place.resolve(EpochRecord.PENDING), record.encode());
-    files.syncDirectory(place);
-    files.syncDirectory(directory.directory());
+    directory.writePending(directory.view(), epoch, directory.storeRanks(), jobDigest);
     faults.reached(FaultPoint.AFTER_PENDING_RECORD);
   }
 

@@ -7,6 +7,7 @@ import io.cairn.image.EpochId;
 import io.cairn.image.EpochRecord;
 import io.cairn.image.FileOperations;
 import io.cairn.image.ForeignImageException;
+import io.cairn.image.ImageReader;
 import io.cairn.image.ImageTarget;
 import io.cairn.image.JobIdentity;
 import io.cairn.image.StateFile;
@@ -420,6 +421,38 @@ public final class JobDirectory implements ImageTarget, Closeable {
   /** The directory of an epoch. */
   public Path directory(EpochId epoch) {
     return directory.resolve(epoch.directoryName());
+  }
+
+  /**
+   * Writes an epoch's pending record in a store of the job, after a look at each image.
+   *
+   * @param ranks whose images the store has
+   * @throws IOException if these are all images of the epoch, and not those with that digest
+   */
+  void writePending(StoreView store, EpochId epoch, List<Integer> ranks, long jobDigest)
+      throws IOException {
+    List<EpochRecord.Image> images = new ArrayList<>();
+    long sum = 0;
+    for (int rank : ranks) {
+      try (ImageReader image = ImageReader.open(files, store.imageFile(epoch, rank))) {
+        image.requireIdentity(job, epoch, rank);
+        images.add(new EpochRecord.Image(rank, image.lengthBytes(), image.digest()));
+        sum += EpochRecord.digestTerm(rank, image.digest());
+      }
+    }
+    if (images.size() == job.worldSize() && sum != jobDigest) {
+      throw new IOException(
+          String.format(
+              "the images of %s in %s are not those that the ranks wrote: job-wide digest %016x,"
+                  + " expected %016x",
+              epoch, store.directory(), sum, jobDigest));
+    }
+    EpochRecord record =
+        new EpochRecord(job.jobId(), job.jobUuid(), job.worldSize(), epoch, jobDigest, images);
+    Path place = store.directory(epoch);
+    files.write(place.resolve(EpochRecord.PENDING), record.encode());
+    files.syncDirectory(place);
+    files.syncDirectory(store.directory());
   }
 
   /**
