@@ -23,6 +23,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -47,6 +48,9 @@ final class Nodes implements AutoCloseable {
   private static final String NETWORK = "198.18.";
 
   private static final int COMMAND_SECONDS = 30;
+
+  /** Ten seconds. */
+  private static final int LEFT_LOOKS = 1_000;
 
   /** Seconds that a node which can't be reached keeps the agent waiting. */
   private static final int REACH_SECONDS = 2;
@@ -409,7 +413,11 @@ final class Nodes implements AutoCloseable {
         for (Path entry : entries) {
           String pid = entry.getFileName().toString();
           if (!pid.equals(Long.toString(asked.pid)) && isIn(entry, own)) {
-            found.add(pid + ": " + Processes.commandLine(Long.parseLong(pid)));
+            String line = Processes.commandLine(Long.parseLong(pid));
+            // One without a command line is ending: its memory is gone already.
+            if (!line.isEmpty() && !line.equals(Processes.ENDED)) {
+              found.add(pid + ": " + line);
+            }
           }
         }
       }
@@ -417,6 +425,16 @@ final class Nodes implements AutoCloseable {
       throw new UncheckedIOException(e);
     }
     return found;
+  }
+
+  /** What goes on running: what mpirun has killed at its end is gone a little later. */
+  List<String> left(int node) {
+    List<String> left = processes(node);
+    for (int i = 0; i < LEFT_LOOKS && !left.isEmpty(); i++) {
+      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(10));
+      left = processes(node);
+    }
+    return left;
   }
 
   private static boolean isIn(Path process, Path namespace) {

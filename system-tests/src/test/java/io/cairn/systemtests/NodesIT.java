@@ -108,7 +108,7 @@ class NodesIT {
     }
     assertEquals(reference, second.only("result "), second::text);
     for (int node = 1; node <= NODES; node++) {
-      assertEquals(List.of(), nodes.processes(node), "left on node " + node);
+      assertEquals(List.of(), nodes.left(node), "left on node " + node);
     }
   }
 

@@ -96,12 +96,15 @@ final class Processes {
         .orElse(-1);
   }
 
+  /** The command line of a process that isn't there any more. */
+  static final String ENDED = "(it has ended)";
+
   /** Of a process, shortened. */
   static String commandLine(long pid) {
     try {
       return shown(PROC.resolve(Long.toString(pid)));
     } catch (IOException e) {
-      return "(it has ended)";
+      return ENDED;
     }
   }
 

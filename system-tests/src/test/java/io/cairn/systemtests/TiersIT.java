@@ -35,7 +35,7 @@ class TiersIT {
   void requireNoProcessLeft() {
     if (nodes != null) {
       for (int node = 1; node <= nodes.count(); node++) {
-        assertEquals(List.of(), nodes.processes(node), "left on node " + node);
+        assertEquals(List.of(), nodes.left(node), "left on node " + node);
       }
     }
   }
