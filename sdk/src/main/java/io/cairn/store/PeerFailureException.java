@@ -10,7 +10,10 @@ import java.io.IOException;
 public final class PeerFailureException extends IOException {
   private static final long serialVersionUID = 1L;
 
-  PeerFailureException(int rank, String failure) {
+  /**
+   * @param failure what the rank said of it
+   */
+  public PeerFailureException(int rank, String failure) {
     super("rank " + rank + ": " + failure);
   }
 }

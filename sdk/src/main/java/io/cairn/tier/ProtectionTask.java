@@ -9,8 +9,10 @@ import io.cairn.image.FaultPoint;
 import io.cairn.image.FileOperations;
 import io.cairn.image.ImageReader;
 import io.cairn.store.JobDirectory;
+import io.cairn.store.PeerFailureException;
 import io.cairn.store.StoreView;
 import io.cairn.store.Together;
+import io.cairn.store.TransportException;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
@@ -32,6 +34,8 @@ import java.util.Optional;
 abstract class ProtectionTask {
   /** Kept free beside what a task is about to write. */
   private static final long RESERVE_BYTES = 16 << 20;
+
+  private static final String OUT_OF_STEP = "out of step ";
 
   final JobDirectory directory;
   final Layout layout;
@@ -97,12 +101,7 @@ abstract class ProtectionTask {
       }
       requireSpace();
       faults.reached(FaultPoint.BEFORE_PROTECTION);
-      Together.runText(
-          group,
-          () -> {
-            exchange.run(streams());
-            return "";
-          });
+      flow();
       faults.reached(FaultPoint.AFTER_PROTECTION_STREAMS);
       List<String> all =
           Together.runText(
@@ -136,6 +135,42 @@ abstract class ProtectionTask {
       throw e;
     } finally {
       closeAll();
+    }
+  }
+
+  /**
+   * Lets the data flow. Where a transfer has failed, messages may be left that a later one would
+   * take for its own: so it ends on all ranks if it does on one.
+   */
+  private void flow() throws Exception {
+    IOException[] own = new IOException[1];
+    List<String> ends =
+        Together.runText(
+            group,
+            () -> {
+              try {
+                exchange.run(streams());
+                return "";
+              } catch (TransportException e) {
+                return OUT_OF_STEP + e.getMessage();
+              } catch (IOException e) {
+                own[0] = e;
+                return e.toString();
+              }
+            });
+    for (int rank = 0; rank < ends.size(); rank++) {
+      if (ends.get(rank).startsWith(OUT_OF_STEP)) {
+        throw new TransportException(
+            "rank " + rank + ": " + ends.get(rank).substring(OUT_OF_STEP.length()));
+      }
+    }
+    if (own[0] != null) {
+      throw own[0];
+    }
+    for (int rank = 0; rank < ends.size(); rank++) {
+      if (!ends.get(rank).isEmpty()) {
+        throw new PeerFailureException(rank, ends.get(rank));
+      }
     }
   }
 
@@ -273,17 +308,20 @@ abstract class ProtectionTask {
     files.syncDirectory(place);
   }
 
-  /** A failing clean-up is no failure: what is left goes with the epoch. */
   private void publish() throws IOException {
     Path record = place.resolve(tier().recordName());
     files.rename(place.resolve(tier().pendingRecordName()), record);
     files.syncDirectory(place);
-    List<String> named =
-        named(ProtectionRecord.read(files, record, directory.job(), epoch, tier()));
-    for (String name : files.list(place)) {
-      if (isOfTier(name) && !named.contains(name)) {
-        files.delete(place.resolve(name));
+    try {
+      List<String> named =
+          named(ProtectionRecord.read(files, record, directory.job(), epoch, tier()));
+      for (String name : files.list(place)) {
+        if (isOfTier(name) && !named.contains(name)) {
+          files.delete(place.resolve(name));
+        }
       }
+    } catch (IOException e) {
+      // What is left goes with the epoch.
     }
   }
 

@@ -61,6 +61,11 @@ public final class LocalTransport implements Transport {
       faults.add(new Fault(source, destination, onSendersSide));
     }
 
+    /** Whether all failures that were asked for have come to pass. */
+    public synchronized boolean haveFailed() {
+      return faults.isEmpty();
+    }
+
     /**
      * From now on all the rank's own calls fail, and the others wait for it in vain, as for a
      * process that was stopped.

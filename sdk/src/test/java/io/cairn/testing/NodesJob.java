@@ -218,12 +218,21 @@ public final class NodesJob {
 
     /** Runs it; all ranks must end well. */
     public void run(Part part) throws Exception {
-      outcomes(
-              (rank, state) -> {
-                part.run(rank, state);
-                rank.close();
-              })
-          .forEach(ThreadGroupWorld.Outcome::get);
+      List<Throwable> failures =
+          outcomes(
+                  (rank, state) -> {
+                    part.run(rank, state);
+                    rank.close();
+                  })
+              .stream()
+              .map(ThreadGroupWorld.Outcome::failure)
+              .filter(failure -> failure != null)
+              .toList();
+      if (!failures.isEmpty()) {
+        AssertionError failed = new AssertionError(failures.size() + " ranks failed");
+        failures.forEach(failed::addSuppressed);
+        throw failed;
+      }
       assertEquals(0, transports.unreceived(), "messages are left");
     }
 
