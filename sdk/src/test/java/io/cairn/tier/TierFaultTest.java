@@ -383,7 +383,8 @@ final class TierFaultTest {
           .with(TierSettings.none(""))
           .run((rank, state) -> job.assertRestored(rank, state, 2));
     }
-    assertTrue(hits >= 8 && refused < hits, "from " + first + ": " + hits + " faults, refused " + refused);
+    assertTrue(
+        hits >= 8 && refused < hits, "from " + first + ": " + hits + " faults, refused " + refused);
   }
 
   @ParameterizedTest

@@ -72,8 +72,7 @@ final class TierRetentionTest {
   @Test
   void shouldKeepAnEpochWithCopiesWhileNewerOnesHaveNone() throws Exception {
     NodesJob job = job(5000);
-    TierSettings every3 =
-        NodesJob.tiers(3, Optional.empty(), Optional.empty(), Optional.empty());
+    TierSettings every3 = NodesJob.tiers(3, Optional.empty(), Optional.empty(), Optional.empty());
     job.launch(r -> r)
         .with(every3)
         .run(
@@ -194,8 +193,7 @@ final class TierRetentionTest {
             (rank, state) -> {
               assertNull(rank.restore());
               epoch(job, rank, state, 1);
-              Path partial =
-                  flushed(1, 1).resolve("pending-rank-" + rank.group.rank() + ".image");
+              Path partial = flushed(1, 1).resolve("pending-rank-" + rank.group.rank() + ".image");
               until(() -> Files.exists(partial) && Files.size(partial) > 0);
               rank.group.allGather(new byte[0]);
               for (long epoch = 2; epoch <= 4; epoch++) {
@@ -235,8 +233,7 @@ final class TierRetentionTest {
             (rank, state) -> {
               assertNull(rank.restore());
               epoch(job, rank, state, 1);
-              Path partial =
-                  flushed(1, 1).resolve("pending-rank-" + rank.group.rank() + ".image");
+              Path partial = flushed(1, 1).resolve("pending-rank-" + rank.group.rank() + ".image");
               until(() -> Files.exists(partial) && Files.size(partial) > 0);
             });
     // One was left whole, one damaged, one cut short.
@@ -349,7 +346,8 @@ final class TierRetentionTest {
         .forEach(
             outcome -> {
               assertInstanceOf(NoUsableEpochException.class, outcome.failure());
-              assertTrue(outcome.failure().getMessage().contains("the shared tier can't be reached"));
+              assertTrue(
+                  outcome.failure().getMessage().contains("the shared tier can't be reached"));
             });
     Files.delete(base.resolve("shared"));
     job.launch(r -> r)
