@@ -20,6 +20,10 @@ sealed interface Kill {
   /** Points that need an epoch to come back to. */
   Set<FaultPoint> OF_RESTORE = EnumSet.of(FaultPoint.DURING_RESTORE, FaultPoint.AFTER_RESTORE);
 
+  /** Points that only jobs with slower tiers come to; {@link TiersIT} has those. */
+  Set<FaultPoint> OF_TIERS =
+      EnumSet.range(FaultPoint.BEFORE_PROTECTION, FaultPoint.AFTER_RECOVERED_IMAGE);
+
   /** Makes the launch die so. */
   void prepare(MpiJob.Builder launch);
 
@@ -85,12 +89,13 @@ sealed interface Kill {
    */
   static List<Kill> plan(SplittableRandom random, int ranks, int kills, int share, int shares) {
     List<Kill> plan = new ArrayList<>();
-    FaultPoint[] points = FaultPoint.values();
-    for (int i = share; i < points.length && plan.size() < kills; i += shares) {
-      int rank = OF_RANK_0.contains(points[i]) ? 0 : random.nextInt(ranks);
+    List<FaultPoint> points = List.copyOf(EnumSet.complementOf(EnumSet.copyOf(OF_TIERS)));
+    for (int i = share; i < points.size() && plan.size() < kills; i += shares) {
+      FaultPoint point = points.get(i);
+      int rank = OF_RANK_0.contains(point) ? 0 : random.nextInt(ranks);
       // A process restores once.
-      int nth = points[i] == FaultPoint.AFTER_RESTORE ? 1 : 1 + random.nextInt(3);
-      plan.add(new AtFaultPoint(points[i], rank, nth));
+      int nth = point == FaultPoint.AFTER_RESTORE ? 1 : 1 + random.nextInt(3);
+      plan.add(new AtFaultPoint(point, rank, nth));
     }
     while (plan.size() < kills) {
       Optional<Integer> rank =
