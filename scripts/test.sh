@@ -8,7 +8,8 @@ usage: ./cairn test [options]
 
   --quick        C++ and Java unit tests only, on the build JDK only
   --long         400 kills in the system tests instead of 80, 400 random programs instead of 40,
-                 messages of over 2 GiB, and 10 million messages with a tag each
+                 messages of over 2 GiB, 10 million messages with a tag each, and all 5,904 cases of
+                 damage to a job's files instead of 492
   --only NAME    only tests with this name: a Java test class (also with * and #method), or part of
                  a C++ test's name
   --seed N       repeats the random choices of a run of the system tests; each run prints its seed
@@ -33,11 +34,12 @@ reasons=() # of each failure; may be empty
 only='' # a test's name, or nothing
 
 run_tests() {
-  local quick=false system_options=()
+  local quick=false unit_options=() system_options=()
   while [[ $# -gt 0 ]]; do
     case $1 in
       --quick) quick=true ;;
-      --long) system_options+=(-Dsystemtests.kills=40 -Dsystemtests.programs=200 -Dsystemtests.huge=true -Dsystemtests.tags=10000000) ;;
+      --long) system_options+=(-Dsystemtests.kills=40 -Dsystemtests.programs=200 -Dsystemtests.huge=true -Dsystemtests.tags=10000000)
+        unit_options+=(-Ddamage.all=true) ;;
       --only | --seed)
         [[ $# -ge 2 ]] || usage_error "$1 needs a value"
         set -- "$1=$2" "${@:3}"
@@ -73,7 +75,7 @@ run_tests() {
     native_tests asan "C++ unit tests, address and undefined-behaviour sanitizers"
     native_tests tsan "C++ unit tests, thread sanitizer"
   fi
-  unit_tests "${jdks[0]}"
+  unit_tests "${jdks[0]}" "${unit_options[@]}"
   if ! $quick; then
     for jdk in "${jdks[@]:1}"; do unit_tests "$jdk"; done
   fi
@@ -132,14 +134,14 @@ native_tests() { # configuration, title
   count "$2" "$status" "$report"
 }
 
-unit_tests() { # jdk
+unit_tests() { # jdk, more options...
   is_java_test "$root"/{sdk,cli,samples,benchmarks}/src/test/java || return 0
   local title reports=surefire-reports status=0
   title="Java unit tests, JDK $(jdk_major "$1")"
-  local -a more=()
+  local -a more=("${@:2}")
   if [[ $1 != "${jdks[0]}" ]]; then
     reports=surefire-reports-jdk$(jdk_version "$1")
-    more=(-Djvm="$(jdk_home "$1")/bin/java")
+    more+=(-Djvm="$(jdk_home "$1")/bin/java")
   fi
   [[ -z $only ]] || more+=("-Dtest=$only" -Dsurefire.failIfNoSpecifiedTests=false)
   begin "$title"

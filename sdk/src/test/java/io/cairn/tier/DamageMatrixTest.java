@@ -69,7 +69,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 final class DamageMatrixTest {
   private static final Path DOCUMENT = Path.of("..", "docs", "damage.md");
-  private static final int PARTS = 8;
+  private static final int PARTS = 12;
   private static final int AT_ONCE = 3;
   private static final int LARGE = 25; // one case of so many has images of several pieces
 
