@@ -180,6 +180,20 @@ final class TierCrashTest {
         .run((rank, state) -> job.assertRestored(rank, state, expected));
   }
 
+  @Test
+  void shouldUseCopiesThatAPendingRecordNames() throws Exception {
+    NodesJob job = job();
+    Death death = new Death(FaultPoint.AFTER_PENDING_PROTECTION, 3);
+    assertTrue(dieProtecting(job, NodesJob.partner(), death, "partner"));
+    assertTrue(Files.exists(job.epoch(VICTIM, 2).resolve("pending-partner-record")));
+    assertFalse(Files.exists(job.epoch(VICTIM, 2).resolve("partner-record")));
+    // The node with the copies is back, that of the images is lost.
+    job.wipe(VICTIM - 1);
+    job.launch(r -> r / 2)
+        .with(NodesJob.partner())
+        .run((rank, state) -> job.assertRestored(rank, state, 2));
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"partner", "set"})
   void shouldRecoverAfterANodeDiedInARecovery(String tier) throws Exception {

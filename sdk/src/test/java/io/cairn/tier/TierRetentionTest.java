@@ -326,6 +326,7 @@ final class TierRetentionTest {
                 String news = rank.news.await("fenced ");
                 assertTrue(news.contains("generation 7") && news.contains("elsewhere"), news);
               }
+              rank.group.allGather(new byte[0]);
             });
     assertFalse(Files.exists(flushed(1, 1).resolve("record")));
     assertFalse(Files.exists(flushed(1, 1).resolve("pending-record")));
