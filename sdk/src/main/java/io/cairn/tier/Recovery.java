@@ -394,18 +394,20 @@ public final class Recovery {
                 } finally {
                   closeAll();
                 }
-                return how.containsKey(group.rank()) ? accept(failure) : failure;
+                // What it was to send may have failed, and what it got be sound all the same.
+                return (how.containsKey(group.rank()) ? accept(failure) : "") + "\n" + failure;
               });
       for (int rank = 0; rank < ranks; rank++) {
-        String end = ends.get(rank);
-        if (how.containsKey(rank) && end.isEmpty()) {
+        String[] end = ends.get(rank).split("\n", 2);
+        if (how.containsKey(rank) && end[0].isEmpty()) {
           lost.remove(rank);
           recovered.add(rank);
           notes.add("rank " + rank + ": " + how.get(rank) + ", as " + faulty[rank]);
         } else if (how.containsKey(rank)) {
-          notes.add("rank " + rank + ": in vain " + how.get(rank) + ": " + end);
-        } else if (!end.isEmpty()) {
-          notes.add("rank " + rank + ": " + end);
+          notes.add("rank " + rank + ": in vain " + how.get(rank) + ": " + end[0]);
+        }
+        if (!end[1].isEmpty() && !end[1].equals(end[0])) {
+          notes.add("rank " + rank + ": " + end[1]);
         }
       }
     }
@@ -427,21 +429,26 @@ public final class Recovery {
     /** Returns why what came is of no use; empty if it is in its place. */
     private String accept(String failure) {
       try {
-        if (failure.isEmpty()) {
-          try (ImageReader image = ImageReader.open(files, incoming())) {
-            image.requireIdentity(directory.job(), epoch, group.rank());
-            image.requireRecorded(expected[group.rank()]);
-            image.verify();
-          }
-          files.rename(incoming(), directory.view().imageFile(epoch, group.rank()));
-          files.syncDirectory(place);
-          faults.reached(FaultPoint.AFTER_RECOVERED_IMAGE);
-          return "";
+        try (ImageReader image = ImageReader.open(files, incoming())) {
+          image.requireIdentity(directory.job(), epoch, group.rank());
+          image.requireRecorded(expected[group.rank()]);
+          image.verify();
         }
-        files.delete(incoming());
-        return failure;
+        files.rename(incoming(), directory.view().imageFile(epoch, group.rank()));
+        files.syncDirectory(place);
+        faults.reached(FaultPoint.AFTER_RECOVERED_IMAGE);
+        return "";
       } catch (IOException e) {
+        discardIncoming();
         return failure.isEmpty() ? said(e) : failure;
+      }
+    }
+
+    private void discardIncoming() {
+      try {
+        files.delete(incoming());
+      } catch (IOException e) {
+        // It is replaced by what comes next, or goes with the epoch.
       }
     }
 

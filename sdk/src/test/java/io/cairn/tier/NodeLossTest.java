@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cairn.testing.NodesJob;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -88,6 +89,35 @@ final class NodeLossTest {
             rank.news.await("protected set 2");
           });
     }
+  }
+
+  @Test
+  void shouldUseWhatARankGetsThoughWhatItShouldSendIsLost() throws Exception {
+    TierSettings tiers =
+        NodesJob.tiers(1, Optional.of(new SetSize(2, 1)), Optional.empty(), Optional.empty());
+    launch(
+        r -> r / 2,
+        tiers,
+        (rank, state) -> {
+          assertNull(rank.restore());
+          job.epoch(rank, state, 1);
+          rank.news.await("protected partner 1");
+          rank.news.await("protected set 1");
+        });
+    // Rank 2 has the copy of rank 0's image, or should have, and rank 4 has that of its own.
+    Files.delete(job.epoch(0, 1).resolve("rank-0.image"));
+    Files.delete(job.epoch(1, 1).resolve("rank-0.image"));
+    Files.delete(job.epoch(1, 1).resolve("rank-2.image"));
+    launch(
+        r -> r / 2,
+        tiers,
+        (rank, state) -> {
+          job.assertRestored(rank, state, 1);
+          String recovered = rank.recovered.toString();
+          assertTrue(recovered.contains("rank 2: copied from the store of rank 4"), recovered);
+          assertTrue(recovered.contains("rank 2: " + job.epoch(1, 1)), recovered);
+          assertTrue(recovered.contains("rank 0: rebuilt from redundancy set"), recovered);
+        });
   }
 
   @Test
