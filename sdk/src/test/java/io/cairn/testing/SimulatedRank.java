@@ -269,8 +269,12 @@ public final class SimulatedRank implements AutoCloseable {
     return protector.shortcomings();
   }
 
-  /** What the kernel does with a killed process: its lock is gone, nothing else happens. */
+  /**
+   * What the kernel does with a killed process: nothing of it runs any more, then its lock is gone.
+   * What was asked of the store before is done, as by a process that was killed a little later.
+   */
   public void kill() throws IOException {
+    store.close();
     directory.close();
   }
 }
