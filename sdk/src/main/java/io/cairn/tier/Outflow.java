@@ -2,6 +2,7 @@
 package io.cairn.tier;
 
 import io.cairn.store.Transport;
+import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 
@@ -10,7 +11,7 @@ final class Outflow implements Stream {
   private static final int AHEAD = 2;
 
   /** Where the bytes come from. */
-  interface Source extends AutoCloseable {
+  interface Source extends Closeable {
 
     /** Fills the buffer from {@code offset} of the range on. */
     void read(long offset, ByteBuffer destination) throws IOException;

@@ -26,7 +26,7 @@ import java.util.UUID;
  * @param copies the images of other stores' ranks that are here
  * @param sets the redundancy sets that have shards here
  */
-record ProtectionRecord(
+public record ProtectionRecord(
     Tier tier,
     UUID jobUuid,
     int worldSize,
@@ -37,7 +37,7 @@ record ProtectionRecord(
     List<EncodedSet> sets) {
   private static final String KIND = "protection";
 
-  ProtectionRecord {
+  public ProtectionRecord {
     copies = List.copyOf(copies);
     sets = List.copyOf(sets);
   }
@@ -50,9 +50,9 @@ record ProtectionRecord(
    * @param members the members' images, by position
    * @param shards the shards in this store
    */
-  record EncodedSet(
+  public record EncodedSet(
       RedundancySet set, long chunkBytes, List<EpochRecord.Image> members, List<Shard> shards) {
-    EncodedSet {
+    public EncodedSet {
       members = List.copyOf(members);
       shards = List.copyOf(shards);
     }
@@ -66,11 +66,15 @@ record ProtectionRecord(
    * @param lengthBytes length of the file
    * @param digest the file's digest
    */
-  record Shard(int stripe, int row, long lengthBytes, long digest) {}
+  public record Shard(int stripe, int row, long lengthBytes, long digest) {}
 
   /** Which shard of which file that is. */
-  ShardId id(EncodedSet set, Shard shard) {
-    return new ShardId(jobUuid, epoch, encodedBy, set.set().index(), shard.stripe(), shard.row());
+  public ShardId id(EncodedSet set, Shard shard) {
+    return id(set, shard.stripe(), shard.row());
+  }
+
+  ShardId id(EncodedSet set, int stripe, int row) {
+    return new ShardId(jobUuid, epoch, encodedBy, set.set().index(), stripe, row);
   }
 
   byte[] encode() {

@@ -19,10 +19,8 @@ import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -85,13 +83,6 @@ public final class Recovery {
   /** A parity shard that is sound. */
   private record SoundShard(int holder, Path file) {}
 
-  /** One way to decode a lost image: a set as it was encoded. */
-  private record Way(ProtectionRecord record, ProtectionRecord.EncodedSet set) {
-    String key() {
-      return record.encodedBy() + " " + set.set().index();
-    }
-  }
-
   /** All that concerns one epoch. The same on all ranks, but for {@code opened}. */
   private final class Attempt {
     private final EpochId epoch;
@@ -103,13 +94,11 @@ public final class Recovery {
 
     // By the rank that leads a store; of the shared tier by SHARED.
     private final Map<Integer, Holdings> holdings = new TreeMap<>();
-    private final EpochRecord.Image[] expected = new EpochRecord.Image[ranks];
     private final String[] faulty = new String[ranks]; // why a rank's image can't be used
     private final Set<Integer> lost = new TreeSet<>();
     private final Set<Integer> recovered = new TreeSet<>();
     private final Map<Integer, Integer> tags = new HashMap<>();
-    private long jobDigest;
-    private boolean hopeless;
+    private ExpectedImages images;
 
     private static final int SHARED = Integer.MAX_VALUE;
 
@@ -122,8 +111,8 @@ public final class Recovery {
     Outcome run() throws Exception {
       gatherHoldings();
       findExpected();
-      if (hopeless) {
-        return unsound();
+      if (!images.areOneEpoch()) {
+        return hopeless();
       }
       if (!lost.isEmpty()) {
         Together.runText(
@@ -144,18 +133,26 @@ public final class Recovery {
         return unsound();
       }
       writeRecords();
-      return new Outcome(true, jobDigest, notes);
+      return new Outcome(true, images.jobDigest(), notes);
+    }
+
+    private Outcome hopeless() {
+      for (int rank : images.unknown()) {
+        notes.add("rank " + rank + ": nothing says what its image is; " + faulty[rank]);
+      }
+      images.contradiction().ifPresent(notes::add);
+      for (int rank = 0; rank < ranks; rank++) {
+        if (!images.unknown().contains(rank) && faulty[rank] != null) {
+          notes.add("rank " + rank + ": " + faulty[rank]);
+        }
+      }
+      return unsound();
     }
 
     private Outcome unsound() {
-      if (hopeless) {
-        for (int rank = 0; rank < ranks; rank++) {
-          if (expected[rank] != null && faulty[rank] != null) {
-            notes.add("rank " + rank + ": " + faulty[rank]);
-          }
-        }
+      for (Holdings store : holdings.values()) {
+        store.damages().forEach(damage -> notes.add(said(damage.cause())));
       }
-      holdings.values().forEach(store -> notes.addAll(store.damages()));
       return new Outcome(false, 0, notes);
     }
 
@@ -185,66 +182,24 @@ public final class Recovery {
     /** Which image each rank must get, and who hasn't it. */
     private void findExpected() throws Exception {
       List<Optional<EpochRecord.Image>> own = gatherOwn();
+      images = ExpectedImages.of(ranks, holdings.values(), rank -> own.get(rank).stream().toList());
       for (int rank = 0; rank < ranks; rank++) {
-        int wanted = rank;
-        Map<EpochRecord.Image, Integer> votes = new LinkedHashMap<>();
-        for (Holdings store : holdings.values()) {
-          for (EpochRecord.Image image : store.images()) {
-            if (image.rank() == wanted) {
-              votes.merge(image, 1, Integer::sum);
-            }
-          }
-          for (ProtectionRecord protection : store.protections()) {
-            for (ProtectionRecord.EncodedSet set : protection.sets()) {
-              set.members().stream()
-                  .filter(member -> member.rank() == wanted)
-                  .forEach(member -> votes.merge(member, 1, Integer::sum));
-            }
-          }
+        if (images.unknown().contains(rank) || own.get(rank).equals(images.image(rank))) {
+          continue;
         }
-        // Without any record it must prove itself by the job-wide digest.
-        own.get(rank).ifPresent(image -> votes.putIfAbsent(image, 0));
-        expected[rank] =
-            votes.entrySet().stream()
-                .max(Map.Entry.comparingByValue())
-                .map(Map.Entry::getKey)
-                .orElse(null);
-        if (expected[rank] == null) {
-          notes.add("rank " + rank + ": nothing says what its image is; " + faulty[rank]);
-          hopeless = true;
-        } else if (!own.get(rank).equals(Optional.of(expected[rank]))) {
-          lost.add(rank);
-          if (own.get(rank).isPresent()) {
-            faulty[rank] =
-                "its image is another than the one recorded: found "
-                    + own.get(rank).get().text()
-                    + ", expected "
-                    + expected[rank].text();
-          }
+        lost.add(rank);
+        if (own.get(rank).isPresent()) {
+          faulty[rank] =
+              "its image is another than the one recorded: found "
+                  + own.get(rank).get().text()
+                  + ", expected "
+                  + expected(rank).text();
         }
       }
-      requireOneEpoch();
     }
 
-    private void requireOneEpoch() {
-      Set<Long> digests = new HashSet<>();
-      holdings.values().forEach(store -> digests.addAll(store.jobDigests()));
-      long sum = 0;
-      for (EpochRecord.Image image : expected) {
-        if (image == null) {
-          return;
-        }
-        sum += EpochRecord.digestTerm(image.rank(), image.digest());
-      }
-      jobDigest = sum;
-      if (!digests.contains(sum)) {
-        notes.add(
-            String.format(
-                "the images are not those that were committed together: job-wide digest %016x,"
-                    + " records say %s",
-                sum, digests.stream().map(EpochRecord::hex).sorted().toList()));
-        hopeless = true;
-      }
+    private EpochRecord.Image expected(int rank) {
+      return images.image(rank).orElseThrow();
     }
 
     /** Each rank's image as it is in its own store, if it is sound. */
@@ -310,7 +265,7 @@ public final class Recovery {
         List<Integer> stores = new ArrayList<>();
         holdings.forEach(
             (leader, store) -> {
-              if (store.images().contains(expected[rank])
+              if (store.images().contains(expected(rank))
                   && leader != (int) directory.leaders().get(rank)) {
                 stores.add(leader);
               }
@@ -359,7 +314,7 @@ public final class Recovery {
                 exchange,
                 name,
                 () -> FileSource.open(files, file, 0),
-                expected[rank].lengthBytes(),
+                expected(rank).lengthBytes(),
                 rank,
                 tag));
       }
@@ -368,9 +323,9 @@ public final class Recovery {
             new Inflow(
                 exchange,
                 name,
-                List.of(new Inflow.Source(source, tag, expected[rank].lengthBytes())),
+                List.of(new Inflow.Source(source, tag, expected(rank).lengthBytes())),
                 null,
-                expected[rank].lengthBytes(),
+                expected(rank).lengthBytes(),
                 this::sink,
                 true));
       }
@@ -417,7 +372,7 @@ public final class Recovery {
       ByteBuffer buffer = ByteBuffer.allocateDirect(1 << 20);
       try (FileSource source = FileSource.open(files, file, 0);
           FileSink sink = FileSink.create(files, incoming())) {
-        long length = expected[group.rank()].lengthBytes();
+        long length = expected(group.rank()).lengthBytes();
         for (long at = 0; at < length; at += buffer.capacity()) {
           source.read(at, buffer.clear().limit((int) Math.min(buffer.capacity(), length - at)));
           sink.piece(buffer.flip());
@@ -431,7 +386,7 @@ public final class Recovery {
       try {
         try (ImageReader image = ImageReader.open(files, incoming())) {
           image.requireIdentity(directory.job(), epoch, group.rank());
-          image.requireRecorded(expected[group.rank()]);
+          image.requireRecorded(expected(group.rank()));
           image.verify();
         }
         files.rename(incoming(), directory.view().imageFile(epoch, group.rank()));
@@ -454,14 +409,14 @@ public final class Recovery {
 
     /** Decodes redundancy sets, until none can give another image. */
     private void rebuild() throws Exception {
-      List<Way> ways = ways();
+      List<Encoding> ways = Encoding.of(holdings.values(), images, lost);
       Map<ShardId, SoundShard> shards = lost.isEmpty() ? Map.of() : soundShards(ways);
       Set<String> tried = new HashSet<>();
       while (!lost.isEmpty()) {
         List<Stream> streams = new ArrayList<>();
         Map<Integer, String> how = new TreeMap<>();
         for (int rank : lost) {
-          for (Way way : ways) {
+          for (Encoding way : ways) {
             if (!how.containsKey(rank)
                 && !tried.contains(rank + " " + way.key())
                 && decode(rank, way, shards, streams)) {
@@ -477,28 +432,8 @@ public final class Recovery {
       }
     }
 
-    /** The encodings that concern lost ranks, the newest first. */
-    private List<Way> ways() {
-      Map<String, Way> ways = new TreeMap<>();
-      for (Holdings store : holdings.values()) {
-        for (ProtectionRecord record : store.protections()) {
-          for (ProtectionRecord.EncodedSet set : record.sets()) {
-            boolean ofThese =
-                set.members().stream().allMatch(image -> image.equals(expected[image.rank()]));
-            if (ofThese && set.set().members().stream().anyMatch(lost::contains)) {
-              Way way = new Way(record, set);
-              ways.putIfAbsent(way.key(), way);
-            }
-          }
-        }
-      }
-      return ways.values().stream()
-          .sorted(Comparator.comparingLong((Way way) -> way.record().encodedBy()).reversed())
-          .toList();
-    }
-
     /** The parity shards that concern these sets, after their holders have read all of them. */
-    private Map<ShardId, SoundShard> soundShards(List<Way> ways) throws Exception {
+    private Map<ShardId, SoundShard> soundShards(List<Encoding> ways) throws Exception {
       Set<String> wanted = new HashSet<>();
       ways.forEach(way -> wanted.add(way.key()));
       Map<ShardId, SoundShard> sound = new HashMap<>();
@@ -529,10 +464,11 @@ public final class Recovery {
 
     private String checkShards(Set<String> wanted, Holdings own) {
       StringBuilder lines = new StringBuilder();
-      for (ProtectionRecord record : own.protections()) {
+      for (Holdings.Held held : own.protections()) {
+        ProtectionRecord record = held.record();
         for (ProtectionRecord.EncodedSet set : record.sets()) {
           for (ProtectionRecord.Shard shard : set.shards()) {
-            if (!wanted.contains(new Way(record, set).key())) {
+            if (!wanted.contains(new Encoding(record, set).key())) {
               continue;
             }
             ShardId id = record.id(set, shard);
@@ -556,26 +492,18 @@ public final class Recovery {
 
     /** Adds this rank's ends of the decoding of a lost image, if it is possible that way. */
     private boolean decode(
-        int rank, Way way, Map<ShardId, SoundShard> shards, List<Stream> streams) {
-      RedundancySet set = way.set().set();
-      int position = set.members().indexOf(rank);
-      if (position < 0) {
+        int rank, Encoding way, Map<ShardId, SoundShard> shards, List<Stream> streams) {
+      if (!way.decodes(rank, lost, shards::containsKey)) {
         return false;
       }
-      List<List<Part>> chunks = new ArrayList<>();
+      int position = way.set().set().members().indexOf(rank);
       long chunkBytes = way.set().chunkBytes();
-      for (int chunk = 0; chunk * chunkBytes < expected[rank].lengthBytes(); chunk++) {
-        if (chunk == set.dataShards()) {
-          return false; // the record is of another image
-        }
-        List<Part> parts = parts(way, position, chunk, shards);
-        if (parts.size() < set.dataShards()) {
-          return false;
-        }
-        chunks.add(parts.subList(0, set.dataShards()));
+      List<List<Part>> chunks = new ArrayList<>();
+      for (int chunk = 0; chunk * chunkBytes < expected(rank).lengthBytes(); chunk++) {
+        chunks.add(parts(way, position, chunk, shards));
       }
       List<Stream> inflows = new ArrayList<>();
-      long imageBytes = expected[rank].lengthBytes();
+      long imageBytes = expected(rank).lengthBytes();
       FileSink[] shared = new FileSink[1];
       for (int chunk = 0; chunk < chunks.size(); chunk++) {
         long length = RedundancySet.present(imageBytes, chunkBytes, chunk);
@@ -590,7 +518,7 @@ public final class Recovery {
 
     private void decodeChunk(
         int rank,
-        Way way,
+        Encoding way,
         int chunk,
         long length,
         boolean last,
@@ -629,36 +557,26 @@ public final class Recovery {
               last));
     }
 
-    /** What is left of the stripe of a lost chunk, data first. */
-    private List<Part> parts(Way way, int position, int chunk, Map<ShardId, SoundShard> shards) {
+    /** What a lost chunk is decoded from. */
+    private List<Part> parts(
+        Encoding way, int position, int chunk, Map<ShardId, SoundShard> shards) {
       RedundancySet set = way.set().set();
       long chunkBytes = way.set().chunkBytes();
       int stripe = set.stripeOf(position, chunk);
       List<Part> parts = new ArrayList<>();
-      for (int data = 0; data < set.dataShards(); data++) {
-        int member = set.holder(stripe, data);
-        long present = RedundancySet.present(expected[member].lengthBytes(), chunkBytes, data);
-        // Beyond the end of a short image are zeros, whether the image is lost or not.
-        if (data != chunk && (present == 0 || !lost.contains(member))) {
-          long from = data * chunkBytes;
+      for (int number : way.left(position, chunk, lost, shards::containsKey)) {
+        if (number < set.dataShards()) {
+          int member = set.holder(stripe, number);
+          long present =
+              RedundancySet.present(expected(member).lengthBytes(), chunkBytes, number);
+          long from = number * chunkBytes;
           Path image = directory.view().imageFile(epoch, member);
-          parts.add(new Part(data, member, present, () -> FileSource.open(files, image, from)));
-        }
-      }
-      for (int row = 0; row < set.parityShards(); row++) {
-        ShardId id =
-            new ShardId(
-                directory.job().jobUuid(),
-                epoch,
-                way.record().encodedBy(),
-                set.index(),
-                stripe,
-                row);
-        SoundShard shard = shards.get(id);
-        if (shard != null) {
+          parts.add(new Part(number, member, present, () -> FileSource.open(files, image, from)));
+        } else {
+          SoundShard shard = shards.get(way.parity(stripe, number - set.dataShards()));
           parts.add(
               new Part(
-                  set.dataShards() + row,
+                  number,
                   shard.holder(),
                   chunkBytes,
                   () -> ShardReader.source(files, shard.file())));
@@ -683,15 +601,15 @@ public final class Recovery {
 
     /** Returns what was wrong with it; empty if it is as it was. */
     private String writeRecord() throws IOException {
-      Map<Integer, EpochRecord.Image> images = new TreeMap<>();
+      Map<Integer, EpochRecord.Image> named = new TreeMap<>();
       Path file = directory.view().recordFile(epoch);
       String wrong = "it names other images";
       try {
         EpochRecord old = EpochRecord.read(files, file);
         old.requireIdentity(file, directory.job(), epoch);
-        old.images().forEach(image -> images.put(image.rank(), image));
+        old.images().forEach(image -> named.put(image.rank(), image));
         if (directory.storeRanks().stream()
-            .allMatch(rank -> expected[rank].equals(images.get(rank)))) {
+            .allMatch(rank -> expected(rank).equals(named.get(rank)))) {
           return "";
         }
       } catch (IOException e) {
@@ -700,15 +618,15 @@ public final class Recovery {
                 ? place.resolve(EpochRecord.COMMITTED) + ": missing"
                 : said(e);
       }
-      directory.storeRanks().forEach(rank -> images.put(rank, expected[rank]));
+      directory.storeRanks().forEach(rank -> named.put(rank, expected(rank)));
       EpochRecord record =
           new EpochRecord(
               directory.job().jobId(),
               directory.job().jobUuid(),
               ranks,
               epoch,
-              jobDigest,
-              List.copyOf(images.values()));
+              images.jobDigest(),
+              List.copyOf(named.values()));
       String name = standing == Standing.COMMITTED ? EpochRecord.COMMITTED : EpochRecord.PENDING;
       files.publish(place.resolve(name), record.encode());
       // With an image that wasn't there, that its record wasn't is no news.

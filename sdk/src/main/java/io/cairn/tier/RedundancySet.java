@@ -23,9 +23,9 @@ import java.util.List;
  * @param members the ranks, in the order of their positions
  * @param parityShards m, at least 1 and less than the number of members
  */
-record RedundancySet(int index, List<Integer> members, int parityShards) {
+public record RedundancySet(int index, List<Integer> members, int parityShards) {
 
-  RedundancySet {
+  public RedundancySet {
     members = List.copyOf(members);
     if (parityShards < 1 || parityShards >= members.size()) {
       throw new IllegalArgumentException(
@@ -37,17 +37,17 @@ record RedundancySet(int index, List<Integer> members, int parityShards) {
   }
 
   /** n: members, stripes, and shards of a stripe. */
-  int size() {
+  public int size() {
     return members.size();
   }
 
   /** k: chunks of an image, and data shards of a stripe. */
-  int dataShards() {
+  public int dataShards() {
     return members.size() - parityShards;
   }
 
   /** Where a shard of a stripe is: data shards first, then parity. */
-  int position(int stripe, int shard) {
+  public int position(int stripe, int shard) {
     int data = dataShards();
     return shard < data
         ? (stripe + parityShards + shard) % size()
@@ -55,7 +55,7 @@ record RedundancySet(int index, List<Integer> members, int parityShards) {
   }
 
   /** The rank that has a shard of a stripe. */
-  int holder(int stripe, int shard) {
+  public int holder(int stripe, int shard) {
     return members.get(position(stripe, shard));
   }
 

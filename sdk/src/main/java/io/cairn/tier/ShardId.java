@@ -17,17 +17,17 @@ import java.util.regex.Pattern;
  * @param stripe number of the stripe
  * @param row which of the stripe's parity shards
  */
-record ShardId(UUID jobUuid, EpochId epoch, long encodedBy, int set, int stripe, int row) {
+public record ShardId(UUID jobUuid, EpochId epoch, long encodedBy, int set, int stripe, int row) {
   private static final Pattern NAME =
       Pattern.compile("set-([0-9]{1,9})-stripe-([0-9]{1,9})-([0-9]{1,9})-by-([0-9]{1,18}).parity");
 
   /** Name of its file in the epoch's directory. */
-  String fileName() {
+  public String fileName() {
     return "set-" + set + "-stripe-" + stripe + "-" + row + "-by-" + encodedBy + ".parity";
   }
 
   /** Whether this is the name of a shard's file, and which generation made it. */
-  static Optional<Long> encodedBy(String fileName) {
+  public static Optional<Long> encodedBy(String fileName) {
     Matcher matcher = NAME.matcher(fileName);
     return matcher.matches() ? Optional.of(Long.parseLong(matcher.group(4))) : Optional.empty();
   }

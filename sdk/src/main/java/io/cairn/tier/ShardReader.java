@@ -13,8 +13,8 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.UUID;
 
-/** Reads a parity shard and trusts nothing of it. */
-final class ShardReader implements Closeable {
+/** Reads a parity shard and trusts nothing of it. Needs no launch. */
+public final class ShardReader implements Closeable {
   private static final String DAMAGED = "damaged on disk, or truncated?";
 
   private final Path file;
@@ -31,7 +31,7 @@ final class ShardReader implements Closeable {
   }
 
   /** Opens a shard and checks everything but its pieces. */
-  static ShardReader open(FileOperations files, Path file) throws IOException {
+  public static ShardReader open(FileOperations files, Path file) throws IOException {
     InputFile in = files.open(file);
     try {
       ShardReader reader = new ShardReader(file, in);
@@ -142,12 +142,12 @@ final class ShardReader implements Closeable {
   }
 
   /** Which shard it is. */
-  ShardId id() {
+  public ShardId id() {
     return id;
   }
 
-  /** Length of the shard. */
-  long shardBytes() {
+  /** Length of the shard, without what is around it. */
+  public long shardBytes() {
     return shardBytes;
   }
 
@@ -157,7 +157,7 @@ final class ShardReader implements Closeable {
   }
 
   /** Checks that it is the shard that a record names. */
-  void require(ShardId expected, long expectedBytes, long expectedDigest)
+  public void require(ShardId expected, long expectedBytes, long expectedDigest)
       throws ForeignImageException {
     if (!id.equals(expected)) {
       throw new ForeignImageException(file, "parity shard", id, expected);
@@ -203,10 +203,46 @@ final class ShardReader implements Closeable {
   }
 
   /** Checks every piece. */
-  void verify() throws IOException {
-    ByteBuffer piece = ByteBuffer.allocateDirect(pieceBytes);
+  public void verify() throws IOException {
+    ByteBuffer piece = piece();
     for (long at = 0; at < shardBytes; at += pieceBytes) {
-      read(at, piece.clear().limit((int) Math.min(pieceBytes, shardBytes - at)));
+      read(at, piece.clear().limit(length(at)));
+    }
+  }
+
+  private ByteBuffer piece() {
+    return ByteBuffer.allocateDirect((int) Math.min(pieceBytes, shardBytes));
+  }
+
+  private int length(long at) {
+    return (int) Math.min(pieceBytes, shardBytes - at);
+  }
+
+  /** What {@link #examine} finds. */
+  public interface Examiner {
+
+    /** A piece was read, damaged or not. */
+    void read(long lengthBytes);
+
+    /** A piece is damaged. */
+    void damaged(CorruptImageException damage);
+  }
+
+  /**
+   * Checks every piece as {@link #verify} does, but tells of each damaged one and goes on behind
+   * it.
+   *
+   * @throws IOException if the file can't be read
+   */
+  public void examine(Examiner examiner) throws IOException {
+    ByteBuffer piece = piece();
+    for (long at = 0; at < shardBytes; at += pieceBytes) {
+      try {
+        read(at, piece.clear().limit(length(at)));
+      } catch (CorruptImageException e) {
+        examiner.damaged(e);
+      }
+      examiner.read(length(at));
     }
   }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.tier;
 
+import java.util.Arrays;
+import java.util.Optional;
+
 /** A place where images live, in addition to the rank's own store. */
 public enum Tier {
   /** A copy in a store of another failure group. */
@@ -31,5 +34,12 @@ public enum Tier {
   /** Name of the record until all stores have theirs. */
   public String pendingRecordName() {
     return "pending-" + recordName();
+  }
+
+  /** The tier that has records of this name, published or pending ones. */
+  public static Optional<Tier> ofRecordName(String name) {
+    return Arrays.stream(values())
+        .filter(tier -> name.equals(tier.recordName()) || name.equals(tier.pendingRecordName()))
+        .findFirst();
   }
 }
