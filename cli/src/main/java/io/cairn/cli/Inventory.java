@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.stream.Collectors;
 
 /**
  * The jobs in some directories, each of which is one that holds jobs, or a job's own. A job may
@@ -28,7 +29,8 @@ final class Inventory {
   private final List<Finding> unreadable = new ArrayList<>();
 
   /** A store, and what could be read of it. */
-  private record Found(StoreView store, Optional<StoreView.Owner> owner, List<Finding> findings) {}
+  private record Found(
+      StoreView store, boolean shared, Optional<StoreView.Owner> owner, List<Finding> findings) {}
 
   private Inventory(FileOperations files) {
     this.files = files;
@@ -84,8 +86,10 @@ final class Inventory {
     String name = store.directory().toAbsolutePath().normalize().getFileName().toString();
     List<Finding> findings = new ArrayList<>();
     Optional<String> storeId = Optional.empty();
+    boolean shared = false;
     try {
       storeId = store.id();
+      shared = store.isSharedTier();
     } catch (IOException e) {
       findings.add(Finding.of(store.directory().resolve("store"), e));
     }
@@ -112,7 +116,7 @@ final class Inventory {
     } catch (IOException e) {
       findings.add(Finding.of(store.directory().resolve("generation"), e));
     }
-    byName.computeIfAbsent(name, n -> new ArrayList<>()).add(new Found(store, owner, findings));
+    byName.computeIfAbsent(name, n -> new ArrayList<>()).add(new Found(store, shared, owner, findings));
   }
 
   /** Stores that don't tell whose they are go with the others of their name. */
@@ -157,7 +161,12 @@ final class Inventory {
       }
     }
     return new Job(
-        name, uuid, worldSize, found.stream().map(Found::store).toList(), List.copyOf(findings));
+        name,
+        uuid,
+        worldSize,
+        found.stream().map(Found::store).toList(),
+        found.stream().filter(Found::shared).map(Found::store).collect(Collectors.toSet()),
+        List.copyOf(findings));
   }
 
   /** Directories that may be jobs', and can't be read. */

@@ -2,6 +2,7 @@
 package io.cairn.cli;
 
 import io.cairn.image.EpochId;
+import io.cairn.restore.Candidates;
 import io.cairn.store.Standing;
 import io.cairn.store.StoreView;
 import io.cairn.store.StoreView.Newest;
@@ -12,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.UUID;
 
@@ -21,10 +23,21 @@ import java.util.UUID;
  * @param id its name, that of its directories
  * @param uuid its random id, if any store tells
  * @param worldSize number of ranks, or 0 if no store tells
+ * @param stores all of them
+ * @param sharedTier those of them that are no rank's, but the shared tier
  * @param findings what is wrong with the stores themselves
  */
 record Job(
-    String id, Optional<UUID> uuid, int worldSize, List<StoreView> stores, List<Finding> findings) {
+    String id,
+    Optional<UUID> uuid,
+    int worldSize,
+    List<StoreView> stores,
+    Set<StoreView> sharedTier,
+    List<Finding> findings) {
+
+  boolean isShared(StoreView store) {
+    return sharedTier.contains(store);
+  }
 
   /** Epochs that any store has something of, oldest first. */
   List<EpochId> epochs() throws IOException {
@@ -35,17 +48,20 @@ record Job(
     return new ArrayList<>(epochs);
   }
 
-  /** The epochs that have a record, store by store. */
-  List<Map<EpochId, Standing>> standings() throws IOException {
-    List<Map<EpochId, Standing>> standings = new ArrayList<>();
+  /** The epochs that a start may restore, newest first. */
+  Map<EpochId, Standing> candidates() throws IOException {
+    List<Map<EpochId, Standing>> inventories = new ArrayList<>();
+    Map<EpochId, Standing> shared = new HashMap<>();
     for (StoreView store : stores) {
-      Map<EpochId, Standing> epochs = new HashMap<>();
+      Map<EpochId, Standing> epochs = isShared(store) ? shared : new HashMap<>();
       for (EpochId epoch : store.epochs()) {
         store.standing(epoch).ifPresent(standing -> epochs.put(epoch, standing));
       }
-      standings.add(epochs);
+      if (!isShared(store) && !store.isNewborn()) {
+        inventories.add(epochs);
+      }
     }
-    return standings;
+    return Candidates.of(inventories, shared);
   }
 
   /** Whether a store has seen a committed epoch, ever. */

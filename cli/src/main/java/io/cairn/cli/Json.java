@@ -5,12 +5,16 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import io.cairn.image.EpochId;
+import io.cairn.image.EpochRecord;
 import io.cairn.store.StoreView;
 import io.cairn.store.StoreView.Newest;
+import io.cairn.tier.Holdings.Held;
+import io.cairn.tier.Tier;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.util.Collection;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -171,17 +175,36 @@ final class Json implements Closeable {
     numbers("ranks", look.ranks());
     texts("protection", look.protection());
     objects(
+        "partialProtection",
+        look.levels().stream().filter(level -> !level.isWhole()).toList(),
+        level -> text("tier", level.tier()).number("storesWith", level.stores()).number("of", level.of()));
+    objects(
         "stores",
         look.copies(),
         copy -> {
           text("directory", copy.store().directory().toString());
-          text("tier", EpochLook.TIER);
+          text("tier", copy.shared() ? Tier.SHARED.word() : EpochLook.LOCAL);
           text(
               "record", copy.standing().map(s -> s.name().toLowerCase(Locale.ROOT)).orElse("none"));
           numbers("ranks", copy.ranks());
           number("bytes", copy.bytes());
+          objects("protections", copy.protections(), held -> protection(copy, held));
         });
     return findings("problems", look.findings());
+  }
+
+  /** What a tier has in a store. */
+  private void protection(EpochLook.Copy copy, Held held) throws IOException {
+    Tier tier = held.record().tier();
+    text("tier", tier.word());
+    text("record", held.standing().name().toLowerCase(Locale.ROOT));
+    number("generation", held.record().encodedBy());
+    numbers(
+        "copies", held.record().copies().stream().map(EpochRecord.Image::rank).toList());
+    List<EpochLook.Parity> parity = tier == Tier.SET ? copy.parity() : List.of();
+    number("parityShards", parity.size());
+    long bytes = held.record().copies().stream().mapToLong(EpochRecord.Image::lengthBytes).sum();
+    number("bytes", bytes + parity.stream().mapToLong(p -> p.shard().lengthBytes()).sum());
   }
 
   Json findings(String name, Collection<Finding> findings) throws IOException {

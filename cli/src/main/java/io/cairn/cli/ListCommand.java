@@ -2,7 +2,10 @@
 package io.cairn.cli;
 
 import io.cairn.cli.EpochLook.Copy;
+import io.cairn.cli.EpochLook.Level;
 import io.cairn.image.EpochId;
+import io.cairn.image.EpochRecord;
+import io.cairn.store.StoreView;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -21,7 +24,8 @@ import picocli.CommandLine.Parameters;
     name = "list",
     header = "Lists jobs and their epochs.",
     description =
-        "A cheap look: records are read, images are only measured; verify reads " + "everything.")
+        "A cheap look: records are read, images and parity are only measured; verify reads "
+            + "everything.")
 final class ListCommand implements Callable<Integer> {
   private final Surroundings surroundings;
 
@@ -106,13 +110,19 @@ final class ListCommand implements Callable<Integer> {
             Units.time(look.written()),
             Units.bytes(look.bytes()),
             look.ranks().size() + "/" + (look.worldSize() == 0 ? "?" : look.worldSize()),
-            look.protection().isEmpty() ? "-" : String.join(", ", look.protection()));
+            look.levels().isEmpty()
+                ? "-"
+                : String.join(", ", look.levels().stream().map(Level::show).toList()));
       }
       table.print(out, "  ");
     }
     if (job.stores().size() > 1) {
-      for (Path directory : job.directories()) {
-        out.println("  store " + directory + ": " + holds(directory, epochs));
+      for (StoreView store : job.stores()) {
+        out.println(
+            (job.isShared(store) ? "  shared tier " : "  store ")
+                + store.directory()
+                + ": "
+                + holds(store, epochs));
       }
     }
     job.findings().forEach(finding -> out.println("  " + finding.message()));
@@ -135,16 +145,29 @@ final class ListCommand implements Callable<Integer> {
     return line.toString();
   }
 
-  /** Such as {@code 3-6 (ranks 0-1), 3-7 (ranks 0-1)}. */
-  private static String holds(Path directory, List<EpochLook> epochs) {
+  /** Such as {@code 3-6 (ranks 0-1), 3-7 (ranks 0-1, copies of 2-3, 4 parity shards)}. */
+  private static String holds(StoreView store, List<EpochLook> epochs) {
     List<String> parts = new ArrayList<>();
     for (EpochLook look : epochs) {
       for (Copy copy : look.copies()) {
-        if (copy.store().directory().equals(directory)) {
-          parts.add(EpochLook.name(look.id()) + " (ranks " + Ranks.show(copy.ranks()) + ")");
+        if (copy.store() == store) {
+          parts.add(EpochLook.name(look.id()) + " (" + holds(copy) + ")");
         }
       }
     }
     return parts.isEmpty() ? "no epochs" : String.join(", ", parts);
+  }
+
+  private static String holds(Copy copy) {
+    List<String> parts = new ArrayList<>();
+    parts.add(copy.ranks().isEmpty() ? "no images" : "ranks " + Ranks.show(copy.ranks()));
+    List<Integer> copies = copy.partnerCopies().stream().map(EpochRecord.Image::rank).toList();
+    if (!copies.isEmpty()) {
+      parts.add("copies of " + Ranks.show(copies));
+    }
+    if (!copy.parity().isEmpty()) {
+      parts.add(Units.count(copy.parity().size(), "parity shard"));
+    }
+    return String.join(", ", parts);
   }
 }

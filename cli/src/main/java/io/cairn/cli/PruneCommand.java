@@ -9,10 +9,14 @@ import io.cairn.store.StoreView;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
@@ -26,8 +30,9 @@ import picocli.CommandLine.Parameters;
     name = "prune",
     header = "Deletes epochs of a job that isn't running.",
     description =
-        "Never the newest one that the job can go on from, unless --even-the-last is "
-            + "given; which that is, is found out by reading it.")
+        "Never the newest one that the job can go on from, nor the newest that each tier "
+            + "protects, unless --even-the-last is given; which these are, is found out by "
+            + "reading them.")
 final class PruneCommand implements Callable<Integer> {
   private final Surroundings surroundings;
 
@@ -41,14 +46,16 @@ final class PruneCommand implements Callable<Integer> {
 
   @Option(
       names = "--even-the-last",
-      description = "Lets the newest epoch be deleted that the job can go on from.")
+      description =
+          "Lets the newest epoch be deleted that the job can go on from, or that a tier protects.")
   private boolean evenTheLast;
 
   @Option(
       names = "--partial",
       description =
           "Some of the job's stores can't be seen from here (node-local disks): an epoch counts as "
-              + "sound if what is here of it is. The others keep what they have.")
+              + "sound, and as protected, if what is here of it is. The others keep what they "
+              + "have.")
   private boolean partial;
 
   @Option(names = "--dry-run", description = "Only says what would be deleted.")
@@ -77,6 +84,14 @@ final class PruneCommand implements Callable<Integer> {
   /** An epoch that goes, and why. */
   private record Doomed(EpochLook look, String reason) {}
 
+  /**
+   * What is to be done.
+   *
+   * @param doomed what goes
+   * @param guarded what would go, but for the tiers of which it is the newest epoch
+   */
+  private record Choice(List<Doomed> doomed, Map<EpochId, List<String>> guarded) {}
+
   PruneCommand(Surroundings surroundings) {
     this.surroundings = surroundings;
   }
@@ -88,6 +103,12 @@ final class PruneCommand implements Callable<Integer> {
           "--keep " + what.keep + ": expected 1 or more; --whole-job deletes everything");
     }
     Job job = where.job(surroundings, jobName);
+    if (job.sharedTier().size() == job.stores().size() && !partial) {
+      throw ToolException.refused(
+          "only the shared tier of job %s is here (%s), and it doesn't tell whether a launch is alive:"
+                  .formatted(job.id(), job.directories().get(0))
+              + " give the ranks' own stores too (--dir), or --partial");
+    }
     if (dryRun) {
       Optional<String> holder = job.holder();
       if (holder.isPresent()) {
@@ -119,7 +140,8 @@ final class PruneCommand implements Callable<Integer> {
     for (EpochId id : job.epochs()) {
       EpochLook.of(surroundings.files(), job, id).ifPresent(look -> looks.put(id, look));
     }
-    List<Doomed> doomed = choose(job, looks);
+    Choice choice = choose(job, looks);
+    List<Doomed> doomed = choice.doomed();
     long freed = 0;
     // All records first: what is left of an epoch when this is interrupted is of no epoch then.
     for (StoreKeeper keeper : keepers) {
@@ -144,16 +166,17 @@ final class PruneCommand implements Callable<Integer> {
     List<EpochLook> kept = new ArrayList<>(looks.values());
     kept.removeAll(doomed.stream().map(Doomed::look).toList());
     if (json) {
-      print(job, doomed, kept, freed, others);
+      print(job, choice, kept, freed, others);
     } else {
-      print(doomed, kept, freed, job, others);
+      print(choice, kept, freed, job, others);
     }
     return ExitCode.OK;
   }
 
-  private List<Doomed> choose(Job job, NavigableMap<EpochId, EpochLook> looks)
+  private Choice choose(Job job, NavigableMap<EpochId, EpochLook> looks)
       throws IOException, ToolException {
     List<Doomed> doomed = new ArrayList<>();
+    Map<EpochId, List<String>> guarded = new TreeMap<>();
     if (what.wholeJob) {
       Optional<EpochLook> last = evenTheLast ? Optional.empty() : soundEpochs(job, looks, 1);
       if (last.isPresent()) {
@@ -172,17 +195,74 @@ final class PruneCommand implements Callable<Integer> {
     } else {
       Optional<EpochLook> oldestKept = soundEpochs(job, looks, what.keep);
       if (oldestKept.isPresent()) {
-        for (EpochLook look : looks.headMap(oldestKept.get().id()).values()) {
-          doomed.add(
-              new Doomed(
-                  look,
-                  look.state() == State.COMMITTED
-                      ? Units.count(what.keep, "newer sound epoch") + " kept"
-                      : "it has no published record"));
+        NavigableMap<EpochId, EpochLook> older = looks.headMap(oldestKept.get().id(), false);
+        if (!evenTheLast) {
+          guard(job, looks, older, guarded);
+        }
+        for (EpochLook look : older.values()) {
+          if (!guarded.containsKey(look.id())) {
+            doomed.add(
+                new Doomed(
+                    look,
+                    look.state() == State.COMMITTED
+                        ? Units.count(what.keep, "newer sound epoch") + " kept"
+                        : "it has no published record"));
+          }
         }
       }
     }
-    return doomed;
+    return new Choice(doomed, guarded);
+  }
+
+  /**
+   * For each tier, the newest epoch that it protects stays. One that says so and turns out not to
+   * be sound stays too, with the next older one.
+   */
+  private void guard(
+      Job job,
+      NavigableMap<EpochId, EpochLook> looks,
+      NavigableMap<EpochId, EpochLook> older,
+      Map<EpochId, List<String>> guarded)
+      throws IOException {
+    Map<EpochId, Boolean> verified = new HashMap<>();
+    long total = looks.values().stream().mapToLong(EpochLook::bytes).sum();
+    try (Progress progress = Progress.begin(surroundings, "prune", total)) {
+      Set<String> tiers = tiers(looks.values());
+      // Of what ranks' own stores have, the newest are kept anyway.
+      tiers.remove(EpochLook.LOCAL);
+      for (String tier : tiers) {
+        for (EpochLook look : looks.descendingMap().values()) {
+          if (look.state() != State.COMMITTED || !look.protection().contains(tier)) {
+            continue;
+          }
+          if (older.containsKey(look.id())) {
+            guarded.computeIfAbsent(look.id(), id -> new ArrayList<>()).add(tier);
+          }
+          Boolean known = verified.get(look.id());
+          boolean sound = known != null ? known : verifies(job, look, progress);
+          verified.put(look.id(), sound);
+          if (sound) {
+            break;
+          }
+        }
+      }
+    }
+  }
+
+  /** The tiers that wholly protect one of these epochs. */
+  private static Set<String> tiers(Collection<EpochLook> looks) {
+    Set<String> tiers = new LinkedHashSet<>();
+    looks.stream()
+        .filter(look -> look.state() == State.COMMITTED)
+        .forEach(look -> tiers.addAll(look.protection()));
+    return tiers;
+  }
+
+  /** The tiers that protect an epoch that goes, and none that stays. */
+  private static Set<String> ended(List<Doomed> doomed, List<EpochLook> kept) {
+    Set<String> ended = tiers(doomed.stream().map(Doomed::look).toList());
+    ended.removeAll(tiers(kept));
+    return ended;
   }
 
   /**
@@ -212,52 +292,86 @@ final class PruneCommand implements Callable<Integer> {
     if (!partial) {
       return recovery.reasons(look).isEmpty();
     }
-    return switch (EpochVerification.run(surroundings.files(), job, look, progress).outcome()) {
-      case SOUND, PARTIAL -> true;
+    return verifies(job, look, progress);
+  }
+
+  private boolean verifies(Job job, EpochLook look, Progress progress) throws IOException {
+    ParityProof parityProof = new ParityProof(surroundings);
+    return switch (EpochVerification.run(surroundings.files(), job, look, progress, parityProof)
+        .outcome()) {
+      case SOUND -> true;
+      case PARTIAL -> partial;
       case DAMAGED, INCOMPLETE, GONE -> false;
     };
   }
 
   private void print(
-      Job job, List<Doomed> doomed, List<EpochLook> kept, long freed, List<String> others)
+      Job job, Choice choice, List<EpochLook> kept, long freed, List<String> others)
       throws IOException {
     try (Json out = new Json(surroundings.out(), "prune")) {
       out.text("job", job.id()).optional("uuid", job.uuid()).flag("dryRun", dryRun);
       out.objects(
           "deleted",
-          doomed,
+          choice.doomed(),
           one -> {
             out.epochId(one.look().id());
             out.text("state", one.look().state().code());
             out.number("bytes", one.look().bytes());
+            out.texts("protection", one.look().protection());
             out.text("reason", one.reason());
           });
-      out.objects("kept", kept, look -> out.epochId(look.id()).text("state", look.state().code()));
+      out.objects(
+          "kept",
+          kept,
+          look -> {
+            out.epochId(look.id()).text("state", look.state().code());
+            out.texts("newestOf", choice.guarded().getOrDefault(look.id(), List.of()));
+          });
+      out.texts("unprotected", ended(choice.doomed(), kept));
       out.number("bytes", freed);
       out.flag("jobDeleted", what.wholeJob && others.isEmpty() && !dryRun);
       out.texts("left", others);
     }
   }
 
+  private static String describe(EpochLook look) {
+    List<String> tiers = look.protection();
+    // That it is in the ranks' own stores goes without saying.
+    return tiers.isEmpty() || tiers.equals(List.of(EpochLook.LOCAL))
+        ? look.state().code()
+        : look.state().code() + ", " + String.join(", ", tiers);
+  }
+
   private void print(
-      List<Doomed> doomed, List<EpochLook> kept, long freed, Job job, List<String> others) {
+      Choice choice, List<EpochLook> kept, long freed, Job job, List<String> others) {
     PrintStream out = surroundings.out();
     String verb = dryRun ? "would delete" : "deleted";
-    for (Doomed one : doomed) {
+    for (Doomed one : choice.doomed()) {
       out.printf(
           "%s epoch %s (%s, %s): %s%n",
           verb,
           EpochLook.name(one.look().id()),
-          one.look().state().code(),
+          describe(one.look()),
           Units.bytes(one.look().bytes()),
           one.reason());
+    }
+    choice
+        .guarded()
+        .forEach(
+            (id, tiers) ->
+                out.printf(
+                    "kept epoch %s: no newer sound epoch is protected by %s%n",
+                    EpochLook.name(id), String.join(", nor by ", tiers)));
+    Set<String> ended = ended(choice.doomed(), kept);
+    if (!ended.isEmpty() && !kept.isEmpty()) {
+      out.println("no epoch that is left is protected by " + String.join(" or ", ended));
     }
     String names = String.join(", ", kept.stream().map(look -> EpochLook.name(look.id())).toList());
     out.printf(
         "%s: %s %s, %s; %s%n",
         job.id(),
         verb,
-        Units.count(doomed.size(), "epoch"),
+        Units.count(choice.doomed().size(), "epoch"),
         Units.bytes(freed),
         kept.isEmpty() ? "no epoch is left" : "kept " + names);
     others.forEach(other -> out.println("not Cairn's, left there: " + other));

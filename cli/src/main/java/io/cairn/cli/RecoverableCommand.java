@@ -3,9 +3,10 @@ package io.cairn.cli;
 
 import io.cairn.cli.Recovery.Answer;
 import io.cairn.cli.Recovery.PassedOver;
+import io.cairn.cli.Recovery.Source;
 import io.cairn.cli.Recovery.Start;
 import io.cairn.image.EpochId;
-import io.cairn.restore.Candidates;
+import io.cairn.tier.Tier;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.util.concurrent.Callable;
@@ -62,7 +63,7 @@ final class RecoverableCommand implements Callable<Integer> {
 
   /** Of the first candidate: the others are read only if it is damaged. */
   private long candidateBytes(Job job) throws IOException {
-    for (EpochId id : Candidates.of(job.standings()).keySet()) {
+    for (EpochId id : job.candidates().keySet()) {
       return EpochLook.of(surroundings.files(), job, id).map(EpochLook::bytes).orElse(0L);
     }
     return 0;
@@ -77,6 +78,13 @@ final class RecoverableCommand implements Callable<Integer> {
       } else {
         out.none("epoch");
       }
+      out.objects(
+          "recovered",
+          answer.recovered(),
+          source ->
+              out.number("rank", source.rank())
+                  .text("tier", source.tier())
+                  .text("from", source.from()));
       out.objects(
           "passedOver",
           answer.passedOver(),
@@ -96,6 +104,17 @@ final class RecoverableCommand implements Callable<Integer> {
       }
     }
     job.findings().forEach(finding -> out.println(finding.message()));
+    for (Source source : answer.recovered()) {
+      out.printf(
+          "rank %d's image is %s %s%n",
+          source.rank(),
+          source.tier().equals(Tier.SET.word()) ? "rebuilt from" : "got from",
+          switch (source.tier()) {
+            case "shared" -> "the shared tier, " + source.from();
+            case "partner" -> "its copy in " + source.from();
+            default -> source.from();
+          });
+    }
     out.println(
         switch (answer.start()) {
           case RESTORES -> {

@@ -9,11 +9,22 @@ import io.cairn.image.EpochRecord;
 import io.cairn.image.FileOperations;
 import io.cairn.image.ImageReader;
 import io.cairn.image.JobIdentity;
-import io.cairn.restore.Candidates;
 import io.cairn.restore.EpochCheck;
 import io.cairn.store.Standing;
+import io.cairn.tier.Encoding;
+import io.cairn.tier.ExpectedImages;
+import io.cairn.tier.Holdings;
+import io.cairn.tier.Holdings.Held;
+import io.cairn.tier.ProtectionRecord.EncodedSet;
+import io.cairn.tier.ProtectionRecord.Shard;
+import io.cairn.tier.ShardId;
+import io.cairn.tier.ShardReader;
+import io.cairn.tier.Tier;
 import java.io.IOException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -21,8 +32,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
-/** What a start of the job would restore, by the same rules and checks. */
+/**
+ * What a start of the job would restore, by the same rules and checks, if each rank ran where its
+ * image is and all stores that are here took part.
+ */
 final class Recovery {
   /** Names are part of the JSON output. */
   enum Start {
@@ -45,9 +60,14 @@ final class Recovery {
    * The answer.
    *
    * @param epoch what is restored, if anything
+   * @param recovered the images that the start has to get from somewhere else
    * @param passedOver newer epochs
    */
-  record Answer(Start start, Optional<EpochLook> epoch, List<PassedOver> passedOver) {}
+  record Answer(
+      Start start,
+      Optional<EpochLook> epoch,
+      List<Source> recovered,
+      List<PassedOver> passedOver) {}
 
   private final FileOperations files;
   private final Job job;
@@ -73,89 +93,328 @@ final class Recovery {
             || (job.uuid().isEmpty()
                 && job.findings().stream().anyMatch(f -> f.kind() != Finding.Kind.MISSING));
     Optional<EpochLook> found = Optional.empty();
-    for (Map.Entry<EpochId, Standing> candidate : Candidates.of(job.standings()).entrySet()) {
+    List<Source> recovered = List.of();
+    for (Map.Entry<EpochId, Standing> candidate : job.candidates().entrySet()) {
       Optional<EpochLook> look = EpochLook.of(files, job, candidate.getKey());
       if (look.isEmpty()) {
         continue;
       }
-      List<String> reasons = reasons(look.get());
-      if (reasons.isEmpty()) {
+      Prospect prospect = prospect(look.get());
+      if (prospect.reasons().isEmpty()) {
         found = look;
+        recovered = prospect.recovered();
         break;
       }
-      passedOver.add(new PassedOver(candidate.getKey(), look.get().state(), reasons));
+      passedOver.add(
+          new PassedOver(candidate.getKey(), look.get().state(), prospect.reasons()));
       everCommitted |= candidate.getValue() == Standing.COMMITTED;
     }
     Start start = found.isPresent() ? Start.RESTORES : everCommitted ? Start.REFUSED : Start.FRESH;
-    return new Answer(start, found, passedOver);
+    return new Answer(start, found, recovered, passedOver);
   }
+
+  /** Where an image comes from that isn't as it should be in its rank's own store. */
+  record Source(int rank, String tier, String from) {}
+
+  /**
+   * Whether an epoch can be restored.
+   *
+   * @param reasons why not; nothing if it can be
+   * @param recovered the images that a start would have to get from somewhere else
+   */
+  record Prospect(List<String> reasons, List<Source> recovered) {}
 
   /** Why an epoch can't be restored; nothing if it can. */
   List<String> reasons(EpochLook look) throws IOException {
+    return prospect(look).reasons();
+  }
+
+  /** Whether an epoch can be restored, and how. */
+  Prospect prospect(EpochLook look) throws IOException {
     List<String> reasons = new ArrayList<>();
     if (job.uuid().isEmpty()) {
       job.findings().forEach(finding -> reasons.add(finding.message()));
-      return reasons;
+      return new Prospect(reasons, List.of());
     }
     Optional<JobIdentity> identity = EpochVerification.identity(files, job, look);
     if (identity.isEmpty()) {
-      reasons.add("nothing says how many ranks the job has");
-      return reasons;
+      return new Prospect(List.of("nothing says how many ranks the job has"), List.of());
     }
-    EpochCheck check = new EpochCheck(files);
-    Map<Integer, Long> digests = new TreeMap<>();
-    Map<Integer, String> broken = new TreeMap<>();
-    Set<Long> jobDigests = new HashSet<>();
-    for (Copy copy : look.copies()) {
-      EpochRecord record;
-      try {
-        record = check.record(copy.store(), identity.get(), look.id());
-      } catch (IOException e) {
-        reasons.add(e.getMessage());
-        continue;
+    return new Attempt(look, identity.get()).run();
+  }
+
+  /** All that concerns one epoch. */
+  private final class Attempt {
+    private final EpochLook look;
+    private final JobIdentity identity;
+    private final EpochCheck check = new EpochCheck(files);
+
+    // What was read, with why it is of no use if it is: of each file once.
+    private final Map<Reading, Optional<String>> read = new HashMap<>();
+
+    private record Reading(Path file, EpochRecord.Image expected) {}
+
+    Attempt(EpochLook look, JobIdentity identity) {
+      this.look = look;
+      this.identity = identity;
+    }
+
+    Prospect run() throws IOException {
+      Check own = checkOwn();
+      if (own.failures().isEmpty() && own.others().isEmpty()) {
+        return new Prospect(List.of(), List.of());
       }
-      jobDigests.add(record.jobDigest());
-      for (EpochRecord.Image expected : record.images()) {
-        int rank = expected.rank();
-        try (ImageReader image =
-            check.open(copy.store(), record, identity.get(), look.id(), rank)) {
-          verify(image);
-          digests.put(rank, image.digest());
+      return recover(own);
+    }
+
+    /**
+     * How images are where records say.
+     *
+     * @param failures by rank, why it has none
+     * @param others what concerns no rank alone
+     */
+    private record Check(Map<Integer, String> failures, List<String> others) {}
+
+    private Check checkOwn() {
+      Map<Integer, Long> digests = new TreeMap<>();
+      Map<Integer, String> failures = new TreeMap<>();
+      List<String> others = new ArrayList<>();
+      Set<Long> jobDigests = new HashSet<>();
+      for (Copy copy : look.copies()) {
+        if (copy.shared()) {
+          continue;
+        }
+        try {
+          EpochRecord record = check.record(copy.store(), identity, look.id());
+          jobDigests.add(record.jobDigest());
+          for (EpochRecord.Image expected : record.images()) {
+            Optional<String> failure = failure(copy, expected);
+            if (failure.isEmpty()) {
+              digests.put(expected.rank(), expected.digest());
+            } else {
+              failures.putIfAbsent(expected.rank(), failure.get());
+            }
+          }
         } catch (IOException e) {
-          broken.put(rank, e.getMessage());
+          others.add(e.getMessage());
         }
       }
-    }
-    // A rank needs one sound image, wherever that is.
-    broken.keySet().removeAll(digests.keySet());
-    broken.forEach((rank, why) -> reasons.add("rank " + rank + ": " + why));
-    List<Integer> nowhere = new ArrayList<>();
-    for (int rank = 0; rank < identity.get().worldSize(); rank++) {
-      if (!digests.containsKey(rank) && !broken.containsKey(rank)) {
-        nowhere.add(rank);
+      // A rank needs one sound image, wherever that is.
+      failures.keySet().removeAll(digests.keySet());
+      for (int rank = 0; rank < identity.worldSize(); rank++) {
+        if (!digests.containsKey(rank)) {
+          failures.putIfAbsent(rank, "");
+        }
       }
-    }
-    if (!nowhere.isEmpty()) {
-      reasons.add(
-          (nowhere.size() == 1 ? "the image of rank " : "the images of ranks ")
-              + Ranks.show(nowhere)
-              + (nowhere.size() == 1 ? " is" : " are")
-              + " named by no readable record in "
-              + String.join(", ", job.directories().stream().map(Object::toString).toList()));
-    }
-    if (reasons.isEmpty()) {
-      long sum = 0;
-      for (Map.Entry<Integer, Long> digest : digests.entrySet()) {
-        sum += EpochRecord.digestTerm(digest.getKey(), digest.getValue());
+      if (failures.isEmpty() && others.isEmpty()) {
+        long sum = 0;
+        for (Map.Entry<Integer, Long> digest : digests.entrySet()) {
+          sum += EpochRecord.digestTerm(digest.getKey(), digest.getValue());
+        }
+        if (!jobDigests.equals(Set.of(sum))) {
+          others.add(
+              "the images are not those that were committed together: job-wide digest "
+                  + "%016x, records say ".formatted(sum)
+                  + jobDigests.stream().map(d -> "%016x".formatted(d)).toList());
+        }
       }
-      if (!jobDigests.equals(Set.of(sum))) {
+      return new Check(failures, others);
+    }
+
+    /** Why a file isn't the image that a record names, if it isn't. */
+    private Optional<String> failure(Copy copy, EpochRecord.Image expected) {
+      Path file = copy.store().imageFile(look.id(), expected.rank());
+      return read.computeIfAbsent(
+          new Reading(file, expected),
+          reading -> {
+            try (ImageReader image = ImageReader.open(files, file)) {
+              image.requireIdentity(identity, look.id(), expected.rank());
+              image.requireRecorded(expected);
+              verify(image);
+              return Optional.empty();
+            } catch (NoSuchFileException e) {
+              return Optional.of(file + ": there is no such file");
+            } catch (IOException e) {
+              return Optional.of(e.getMessage());
+            }
+          });
+    }
+
+    /** What a start's recovery would come to, with the rules that it has. */
+    private Prospect recover(Check own) throws IOException {
+      List<Holdings> holdings = new ArrayList<>();
+      List<Copy> stores = new ArrayList<>();
+      for (boolean shared : new boolean[] {false, true}) {
+        for (Copy copy : look.copies()) {
+          if (copy.shared() == shared) {
+            stores.add(copy);
+            holdings.add(Holdings.read(files, copy.store(), identity, look.id()));
+          }
+        }
+      }
+      Map<Integer, Set<EpochRecord.Image>> unrecorded = unrecorded();
+      ExpectedImages expected =
+          ExpectedImages.of(
+              identity.worldSize(), holdings, rank -> unrecorded.getOrDefault(rank, Set.of()));
+      if (!expected.problems().isEmpty()) {
+        // Of those that nobody names the check has told.
+        List<String> notes = expected.unknown().isEmpty() ? expected.problems() : List.of();
+        return new Prospect(reasons(own, Set.of(), notes), List.of());
+      }
+      List<String> notes = new ArrayList<>();
+      Map<Integer, Source> found = new TreeMap<>();
+      for (int rank = 0; rank < identity.worldSize(); rank++) {
+        EpochRecord.Image image = expected.image(rank).orElseThrow();
+        if (unrecorded.getOrDefault(rank, Set.of()).contains(image)) {
+          found.put(rank, new Source(rank, EpochLook.LOCAL, "its own store"));
+        }
+        for (int i = 0; i < stores.size() && !found.containsKey(rank); i++) {
+          if (holdings.get(i).images().contains(image)) {
+            Optional<String> failure = failure(stores.get(i), image);
+            if (failure.isEmpty()) {
+              found.put(rank, source(stores.get(i), rank));
+            } else {
+              notes.add("rank " + rank + ": " + failure.get());
+            }
+          }
+        }
+      }
+      Set<Integer> lost = new TreeSet<>();
+      for (int rank = 0; rank < identity.worldSize(); rank++) {
+        if (!found.containsKey(rank)) {
+          lost.add(rank);
+        }
+      }
+      rebuild(holdings, stores, expected, lost, found, notes);
+      lost.removeAll(found.keySet());
+      if (!lost.isEmpty()) {
+        for (int rank : lost) {
+          notes.add(
+              "rank " + rank + ": no sound image or copy is left, nor enough of a redundancy set");
+        }
+        return new Prospect(reasons(own, lost, notes), List.of());
+      }
+      return new Prospect(
+          List.of(),
+          found.values().stream()
+              .filter(source -> own.failures().containsKey(source.rank()))
+              .toList());
+    }
+
+    private Source source(Copy copy, int rank) {
+      String tier =
+          copy.shared()
+              ? Tier.SHARED.word()
+              : copy.ranks().contains(rank) ? EpochLook.LOCAL : Tier.PARTNER.word();
+      return new Source(rank, tier, copy.store().directory().toString());
+    }
+
+    /**
+     * Sound images in stores whose own record is lost: there a rank finds its own image, named or
+     * not, and others are only as good as a tier's record.
+     */
+    private Map<Integer, Set<EpochRecord.Image>> unrecorded() {
+      Map<Integer, Set<EpochRecord.Image>> images = new TreeMap<>();
+      for (Copy copy : look.copies()) {
+        if (copy.shared() || copy.record().isPresent()) {
+          continue;
+        }
+        for (int rank : copy.ranks()) {
+          try (ImageReader image =
+              ImageReader.open(files, copy.store().imageFile(look.id(), rank))) {
+            image.requireIdentity(identity, look.id(), rank);
+            verify(image);
+            images
+                .computeIfAbsent(rank, r -> new HashSet<>())
+                .add(new EpochRecord.Image(rank, image.lengthBytes(), image.digest()));
+          } catch (IOException e) {
+            // Then there is none.
+          }
+        }
+      }
+      return images;
+    }
+
+    private void rebuild(
+        List<Holdings> holdings,
+        List<Copy> stores,
+        ExpectedImages expected,
+        Set<Integer> lost,
+        Map<Integer, Source> found,
+        List<String> notes) {
+      List<Encoding> encodings = Encoding.of(holdings, expected, lost);
+      Set<String> wanted = new HashSet<>();
+      encodings.forEach(encoding -> wanted.add(encoding.key()));
+      Set<ShardId> sound = new HashSet<>();
+      for (int i = 0; i < stores.size() && !wanted.isEmpty(); i++) {
+        for (Held held : holdings.get(i).protections()) {
+          for (EncodedSet set : held.record().sets()) {
+            if (wanted.contains(new Encoding(held.record(), set).key())) {
+              set.shards().forEach(shard -> readShard(held, set, shard, sound, notes));
+            }
+          }
+        }
+      }
+      Encoding.decodable(encodings, lost, sound::contains)
+          .forEach(
+              (rank, encoding) ->
+                  found.put(
+                      rank,
+                      new Source(
+                          rank,
+                          Tier.SET.word(),
+                          "redundancy set " + encoding.set().set().members())));
+    }
+
+    private void readShard(
+        Held held, EncodedSet set, Shard shard, Set<ShardId> sound, List<String> notes) {
+      ShardId id = held.record().id(set, shard);
+      Path file = held.file().resolveSibling(id.fileName());
+      try (ShardReader reader = ShardReader.open(files, file)) {
+        reader.require(id, set.chunkBytes(), shard.digest());
+        if (!quick) {
+          reader.verify();
+        }
+        sound.add(id);
+      } catch (NoSuchFileException e) {
+        notes.add(file + ": there is no such file, a parity shard");
+      } catch (IOException e) {
+        notes.add(e.getMessage());
+      }
+      progress.advance(shard.lengthBytes());
+    }
+
+    /** As a start tells them: that of ranks whose image could be got is no reason. */
+    private List<String> reasons(Check own, Set<Integer> lost, List<String> notes) {
+      List<String> reasons = new ArrayList<>();
+      List<Integer> nowhere = new ArrayList<>();
+      own.failures()
+          .forEach(
+              (rank, failure) -> {
+                if (!lost.isEmpty() && !lost.contains(rank)) {
+                  return;
+                }
+                if (failure.isEmpty()) {
+                  nowhere.add(rank);
+                } else {
+                  reasons.add("rank " + rank + ": " + failure);
+                }
+              });
+      if (lost.isEmpty() || !nowhere.isEmpty()) {
+        reasons.addAll(own.others());
+      }
+      nowhere.removeIf(rank -> notes.stream().anyMatch(note -> note.startsWith("rank " + rank + ":")));
+      if (!nowhere.isEmpty()) {
         reasons.add(
-            "the images are not those that were committed together: job-wide digest "
-                + "%016x, records say ".formatted(sum)
-                + jobDigests.stream().map(d -> "%016x".formatted(d)).toList());
+            (nowhere.size() == 1 ? "the image of rank " : "the images of ranks ")
+                + Ranks.show(nowhere)
+                + (nowhere.size() == 1 ? " is" : " are")
+                + " named by no readable record in "
+                + String.join(", ", job.directories().stream().map(Object::toString).toList()));
       }
+      reasons.addAll(notes.stream().filter(note -> !reasons.contains(note)).toList());
+      return reasons;
     }
-    return reasons;
   }
 
   private void verify(ImageReader image) throws IOException {

@@ -12,7 +12,6 @@ import io.cairn.cli.run.RunSettings;
 import io.cairn.cli.run.Runner;
 import io.cairn.cli.run.Times;
 import io.cairn.image.EpochId;
-import io.cairn.restore.Candidates;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -307,7 +306,7 @@ final class RunCommand implements Callable<Integer> {
       Job found = Inventory.of(surroundings.files(), places).require(null, places);
       Recovery recovery = new Recovery(surroundings.files(), found, Progress.none(), true);
       String avoided = ask.epoch();
-      for (EpochId id : Candidates.of(found.standings()).keySet()) {
+      for (EpochId id : found.candidates().keySet()) {
         Optional<EpochLook> look = EpochLook.of(surroundings.files(), found, id);
         if (look.isEmpty() || !recovery.reasons(look.get()).isEmpty()) {
           continue;

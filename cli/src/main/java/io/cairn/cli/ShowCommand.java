@@ -2,23 +2,37 @@
 package io.cairn.cli;
 
 import io.cairn.cli.EpochLook.Copy;
+import io.cairn.cli.EpochLook.Level;
+import io.cairn.cli.EpochLook.Parity;
 import io.cairn.cli.EpochLook.State;
 import io.cairn.image.ChannelState;
 import io.cairn.image.Codec;
 import io.cairn.image.EpochId;
+import io.cairn.image.EpochRecord;
 import io.cairn.image.ImageHeader;
 import io.cairn.image.ImageReader;
 import io.cairn.image.ImageReader.Blocks;
 import io.cairn.image.Section;
+import io.cairn.tier.Encoding;
+import io.cairn.tier.RedundancySet;
+import io.cairn.tier.ShardId;
+import io.cairn.tier.Tier;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.stream.IntStream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -27,8 +41,8 @@ import picocli.CommandLine.Parameters;
 /** {@code cairn show}. */
 @Command(
     name = "show",
-    header = "Shows one epoch: images, what they hold, messages in flight.",
-    description = "Reads each image's index and channel state, not its regions.")
+    header = "Shows one epoch: images, what they hold, messages in flight, copies and parity.",
+    description = "Reads each image's index and channel state, not its regions; of tiers the records.")
 final class ShowCommand implements Callable<Integer> {
   private final Surroundings surroundings;
 
@@ -87,17 +101,14 @@ final class ShowCommand implements Callable<Integer> {
     EpochLook look = look(job);
     List<Finding> findings = new ArrayList<>(look.findings());
     List<Image> images = new ArrayList<>();
-    for (Copy copy : look.copies()) {
-      for (int rank : copy.ranks()) {
-        Path file = copy.store().imageFile(look.id(), rank);
-        try {
-          images.add(read(file));
-        } catch (IOException e) {
-          // What has no record may be in the middle of being written.
-          if (look.state() != State.INCOMPLETE
-              && findings.stream().noneMatch(known -> known.file().equals(file))) {
-            findings.add(Finding.of(file, e));
-          }
+    for (Path file : imageFiles(look)) {
+      try {
+        images.add(read(file));
+      } catch (IOException e) {
+        // What has no record may be in the middle of being written.
+        if (look.state() != State.INCOMPLETE
+            && findings.stream().noneMatch(known -> known.file().equals(file))) {
+          findings.add(Finding.of(file, e));
         }
       }
     }
@@ -107,6 +118,30 @@ final class ShowCommand implements Callable<Integer> {
       print(look, job, images, findings);
     }
     return findings.isEmpty() ? ExitCode.OK : ExitCode.NOT_FOUND_OR_DAMAGED;
+  }
+
+  /** Those in ranks' own stores; of ranks that have none there what other tiers have. */
+  private static List<Path> imageFiles(EpochLook look) {
+    List<Path> files = new ArrayList<>();
+    Set<Integer> shown = new HashSet<>();
+    for (Copy copy : look.copies()) {
+      if (!copy.shared()) {
+        copy.ranks().forEach(rank -> files.add(copy.store().imageFile(look.id(), rank)));
+        shown.addAll(copy.ranks());
+      }
+    }
+    for (Copy copy : look.copies()) {
+      List<Integer> others =
+          copy.shared()
+              ? List.copyOf(copy.ranks())
+              : copy.partnerCopies().stream().map(EpochRecord.Image::rank).toList();
+      for (int rank : others) {
+        if (shown.add(rank)) {
+          files.add(copy.store().imageFile(look.id(), rank));
+        }
+      }
+    }
+    return files;
   }
 
   private EpochLook look(Job job) throws IOException, ToolException {
@@ -211,7 +246,145 @@ final class ShowCommand implements Callable<Integer> {
                   });
             }
           });
+      out.objects(
+          "copies",
+          copies(look),
+          held -> {
+            out.number("rank", held.image().rank());
+            out.text("tier", held.tier());
+            out.text("file", held.copy().store().imageFile(look.id(), held.image().rank()).toString());
+            out.number("bytes", held.image().lengthBytes());
+            out.text("digest", "%016x".formatted(held.image().digest()));
+          });
+      out.objects("sets", sets(look), set -> print(out, set));
       out.findings("problems", findings);
+    }
+  }
+
+  /** An image that a tier has. */
+  private record HeldImage(String tier, Copy copy, EpochRecord.Image image) {}
+
+  private static List<HeldImage> copies(EpochLook look) {
+    List<HeldImage> held = new ArrayList<>();
+    for (Copy copy : look.copies()) {
+      copy.partnerCopies()
+          .forEach(image -> held.add(new HeldImage(Tier.PARTNER.word(), copy, image)));
+    }
+    for (Copy copy : look.copies()) {
+      if (copy.shared() && copy.record().isPresent()) {
+        copy.record()
+            .get()
+            .images()
+            .forEach(image -> held.add(new HeldImage(Tier.SHARED.word(), copy, image)));
+      }
+    }
+    return held;
+  }
+
+  /** A redundancy set, and which of its shards are in stores that were looked at. */
+  private record EncodedHere(Encoding encoding, Map<ShardId, Parity> parity) {
+    RedundancySet set() {
+      return encoding.set().set();
+    }
+  }
+
+  private static List<EncodedHere> sets(EpochLook look) {
+    Map<String, EncodedHere> sets = new TreeMap<>();
+    for (Copy copy : look.copies()) {
+      for (Parity parity : copy.parity()) {
+        sets.computeIfAbsent(
+                parity.encoding().key(),
+                key -> new EncodedHere(parity.encoding(), new HashMap<>()))
+            .parity()
+            .putIfAbsent(parity.id(), parity);
+      }
+    }
+    return sets.values().stream()
+        .sorted(Comparator.comparingInt((EncodedHere here) -> here.set().index()))
+        .toList();
+  }
+
+  private static void print(Json out, EncodedHere here) throws IOException {
+    RedundancySet set = here.set();
+    out.number("set", set.index());
+    out.number("generation", here.encoding().record().encodedBy());
+    out.numbers("members", set.members());
+    out.number("dataShards", set.dataShards());
+    out.number("parityShards", set.parityShards());
+    out.number("chunkBytes", here.encoding().set().chunkBytes());
+    out.objects(
+        "stripes",
+        IntStream.range(0, set.size()).boxed().toList(),
+        stripe -> {
+          out.number("stripe", stripe);
+          out.numbers("data", dataRanks(set, stripe));
+          out.objects(
+              "parity",
+              IntStream.range(0, set.parityShards()).boxed().toList(),
+              row -> {
+                Optional<Parity> parity =
+                    Optional.ofNullable(here.parity().get(here.encoding().parity(stripe, row)));
+                out.number("row", row);
+                out.number("rank", set.holder(stripe, set.dataShards() + row));
+                out.optional("file", parity.map(Parity::file));
+                out.optional(
+                    "bytes",
+                    parity.isPresent()
+                        ? OptionalLong.of(parity.get().shard().lengthBytes())
+                        : OptionalLong.empty());
+              });
+        });
+  }
+
+  private static List<Integer> dataRanks(RedundancySet set, int stripe) {
+    return IntStream.range(0, set.dataShards()).mapToObj(i -> set.holder(stripe, i)).toList();
+  }
+
+  private void printTiers(EpochLook look) {
+    PrintStream out = surroundings.out();
+    if (!look.levels().isEmpty()) {
+      out.printf(
+          "%nprotection: %s%n",
+          String.join(", ", look.levels().stream().map(Level::show).toList()));
+    }
+    List<HeldImage> copies = copies(look);
+    if (!copies.isEmpty()) {
+      Table table = new Table(Set.of(0, 1), "RANK", "SIZE", "COPY IN");
+      for (HeldImage held : copies) {
+        table.row(
+            Integer.toString(held.image().rank()),
+            Units.bytes(held.image().lengthBytes()),
+            (held.copy().shared() ? "the shared tier, " : "") + held.copy().store().directory());
+      }
+      table.print(out, "  ");
+    }
+    for (EncodedHere here : sets(look)) {
+      RedundancySet set = here.set();
+      out.printf(
+          "%nredundancy set %d, encoded by generation %d: %d+%d, ranks %s, shards of %s%n",
+          set.index(),
+          here.encoding().record().encodedBy(),
+          set.dataShards(),
+          set.parityShards(),
+          Ranks.show(set.members()),
+          Units.bytes(here.encoding().set().chunkBytes()));
+      Table table = new Table(Set.of(0, 3), "STRIPE", "DATA OF RANKS", "PARITY AT", "SIZE", "IN");
+      for (int stripe = 0; stripe < set.size(); stripe++) {
+        List<String> data =
+            dataRanks(set, stripe).stream().map(rank -> Integer.toString(rank)).toList();
+        for (int row = 0; row < set.parityShards(); row++) {
+          Parity parity = here.parity().get(here.encoding().parity(stripe, row));
+          table.row(
+              row == 0 ? Integer.toString(stripe) : "",
+              row == 0 ? String.join(", ", data) : "",
+              "rank " + set.holder(stripe, set.dataShards() + row),
+              parity == null ? "-" : Units.bytes(parity.shard().lengthBytes()),
+              parity == null
+                  ? "no store that was looked at"
+                  : parity.file().getParent().getParent().toString());
+        }
+      }
+      table.print(out, "  ");
     }
   }
 
@@ -256,6 +429,7 @@ final class ShowCommand implements Callable<Integer> {
             message.source(), message.tag(), message.communicator(), message.lengthBytes());
       }
     }
+    printTiers(look);
     if (!look.elsewhere().isEmpty()) {
       out.printf("%nin no store that was looked at: ranks %s%n", Ranks.show(look.elsewhere()));
     }

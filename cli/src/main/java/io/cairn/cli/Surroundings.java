@@ -3,6 +3,8 @@ package io.cairn.cli;
 
 import io.cairn.image.FileOperations;
 import io.cairn.image.SystemFiles;
+import io.cairn.natives.NativeErasureCode;
+import io.cairn.store.ErasureCode;
 import io.cairn.store.Launch;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -20,6 +22,8 @@ import java.util.function.Supplier;
  * @param terminal whether somebody looks at {@code err}
  * @param environment variables
  * @param self this process, for the lock
+ * @param erasureCode loads it; throws UnsatisfiedLinkError or UncheckedIOException where native code
+ *     can't be loaded
  */
 record Surroundings(
     PrintStream out,
@@ -27,7 +31,8 @@ record Surroundings(
     boolean terminal,
     Map<String, String> environment,
     FileOperations files,
-    Supplier<Launch> self) {
+    Supplier<Launch> self,
+    Supplier<ErasureCode> erasureCode) {
   private static final String DIRECTORY_VARIABLE = "CAIRN_DIR";
   private static final String DEFAULT_DIRECTORY = "cairn-jobs";
   private static final int DEFAULT_COLUMNS = 80;
@@ -40,7 +45,8 @@ record Surroundings(
         isTerminal(2) && !"dumb".equals(System.getenv("TERM")),
         System.getenv(),
         new SystemFiles(),
-        Launch::current);
+        Launch::current,
+        NativeErasureCode::new);
   }
 
   /** Without native code: a terminal's file descriptor is a link to its device. */

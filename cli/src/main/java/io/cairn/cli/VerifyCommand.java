@@ -25,7 +25,8 @@ import picocli.CommandLine.Parameters;
     description =
         "Of one epoch, of all epochs of a job, or of all jobs: checksums of records and "
             + "of every block, that images belong together, and that on each channel what was "
-            + "sent and not received by the cut is in the channel state.")
+            + "sent and not received by the cut is in the channel state. Of slower tiers: every "
+            + "copy, and that parity is that of the images.")
 final class VerifyCommand implements Callable<Integer> {
   private final Surroundings surroundings;
 
@@ -55,17 +56,25 @@ final class VerifyCommand implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     Map<Job, List<EpochLook>> looks = looks();
-    long total = looks.values().stream().flatMap(List::stream).mapToLong(EpochLook::bytes).sum();
+    long total =
+        looks.values().stream()
+            .flatMap(List::stream)
+            .mapToLong(look -> look.bytes() + look.parityProofBytes())
+            .sum();
+    ParityProof parityProof = new ParityProof(surroundings);
     Map<Job, List<Result>> results = new LinkedHashMap<>();
     try (Progress progress = Progress.begin(surroundings, "verify", total)) {
       for (Map.Entry<Job, List<EpochLook>> entry : looks.entrySet()) {
         List<Result> ofJob = new ArrayList<>();
         for (EpochLook look : entry.getValue()) {
-          ofJob.add(EpochVerification.run(surroundings.files(), entry.getKey(), look, progress));
+          ofJob.add(
+              EpochVerification.run(
+                  surroundings.files(), entry.getKey(), look, progress, parityProof));
         }
         results.put(entry.getKey(), ofJob);
       }
     }
+    parityProof.obstacle().ifPresent(this::printObstacle);
     boolean sound = !results.isEmpty();
     boolean any = false;
     for (Map.Entry<Job, List<Result>> entry : results.entrySet()) {
@@ -84,6 +93,12 @@ final class VerifyCommand implements Callable<Integer> {
       }
     }
     return sound && any ? ExitCode.OK : ExitCode.NOT_FOUND_OR_DAMAGED;
+  }
+
+  private void printObstacle(String obstacle) {
+    surroundings
+        .err()
+        .println("cairn: parity was checked by its checksums only, not with the images: " + obstacle);
   }
 
   private Map<Job, List<EpochLook>> looks() throws IOException, ToolException {
@@ -129,6 +144,9 @@ final class VerifyCommand implements Callable<Integer> {
                   out.text("state", result.look().state().code());
                   out.text("outcome", result.outcome().code());
                   out.number("images", result.images());
+                  out.number("copies", result.copies());
+                  out.number("parityShards", result.parityShards());
+                  out.number("parityProved", result.parityProved());
                   out.number("bytes", result.bytes());
                   out.number("channels", result.channels());
                   out.number("lateMessages", result.lateMessages());
@@ -149,11 +167,26 @@ final class VerifyCommand implements Callable<Integer> {
     }
   }
 
+  private static String tiers(Result result) {
+    StringBuilder text = new StringBuilder();
+    if (result.copies() > 0) {
+      text.append(", ").append(result.copies()).append(result.copies() == 1 ? " copy" : " copies");
+    }
+    if (result.parityShards() > 0) {
+      text.append(", ").append(Units.count(result.parityShards(), "parity shard"));
+      if (result.parityProved() < result.parityShards()) {
+        text.append(" (").append(result.parityProved()).append(" compared with images)");
+      }
+    }
+    return text.toString();
+  }
+
   private static String say(Result result) {
     String read =
-        "%s, %s, %s with %s in flight"
+        "%s%s, %s, %s with %s in flight"
             .formatted(
                 Units.count(result.images(), "image"),
+                tiers(result),
                 Units.bytes(result.bytes()),
                 Units.count(result.channels(), "channel"),
                 Units.count(result.lateMessages(), "message"));

@@ -4,12 +4,23 @@ package io.cairn.cli;
 import io.cairn.coordinate.Capture.PendingImage;
 import io.cairn.image.FaultHook;
 import io.cairn.image.SystemFiles;
+import io.cairn.restore.NoUsableEpochException;
+import io.cairn.restore.RestoredImage;
 import io.cairn.store.StoreSettings;
+import io.cairn.testing.LocalTransport;
 import io.cairn.testing.SimulatedRank;
 import io.cairn.testing.ThreadGroupWorld;
+import io.cairn.tier.SetSize;
+import io.cairn.tier.Tier;
+import io.cairn.tier.TierSettings;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.function.IntFunction;
 
@@ -141,13 +152,121 @@ final class JobFixture {
         .forEach(ThreadGroupWorld.Outcome::get);
   }
 
+  /**
+   * What a launch with tiers does.
+   *
+   * @param partnerEvery every so many epochs are copied to partners; 0 for none
+   * @param sharedEvery the same for the shared tier
+   * @param sets how large redundancy sets are, if there are any
+   * @param shared where the shared tier is, if there is one
+   */
+  record Tiers(int partnerEvery, Optional<SetSize> sets, int sharedEvery, Optional<Path> shared) {
+    TierSettings settings(String failureGroup) {
+      Map<Tier, Integer> every = new EnumMap<>(Tier.class);
+      Map<Tier, Integer> kept = new EnumMap<>(Tier.class);
+      if (partnerEvery > 0) {
+        every.put(Tier.PARTNER, partnerEvery);
+      }
+      sets.ifPresent(size -> every.put(Tier.SET, 1));
+      if (sharedEvery > 0) {
+        every.put(Tier.SHARED, sharedEvery);
+      }
+      every.keySet().forEach(tier -> kept.put(tier, 10));
+      return new TierSettings(
+          failureGroup, every, kept, sets, shared, 0, Optional.empty(), 20_000);
+    }
+  }
+
+  /** A launch whose ranks have images of different sizes; ends when all is protected. */
+  static void protectedLaunch(IntFunction<Path> directory, String job, int epochs, Tiers tiers)
+      throws Exception {
+    withTiers(
+        directory,
+        job,
+        tiers,
+        (self, region) -> {
+          self.restore();
+          int rank = self.group.rank();
+          for (int epoch = 1; epoch <= epochs; epoch++) {
+            fill(region, epoch, rank);
+            Ledger ledger = sound();
+            PendingImage image = self.image(epoch, ledger.channelState(rank), ledger.counts(rank));
+            self.commit(epoch, image);
+            if (tiers.partnerEvery() > 0 && (epoch - 1) % tiers.partnerEvery() == 0) {
+              self.news.await("protected partner " + epoch);
+            }
+            if (tiers.sets().isPresent()) {
+              self.news.await("protected set " + epoch);
+            }
+            if (tiers.sharedEvery() > 0 && (epoch - 1) % tiers.sharedEvery() == 0 && rank == 0) {
+              self.news.await("protected shared " + epoch);
+            }
+            self.group.allGather(new byte[0]);
+          }
+        });
+  }
+
+  /** What a start of the job comes to: the epoch that it goes on from, {@code fresh} or an error. */
+  static String start(IntFunction<Path> directory, String job, Optional<Path> shared)
+      throws Exception {
+    String[] come = new String[RANKS];
+    withTiers(
+        directory,
+        job,
+        new Tiers(0, Optional.empty(), 0, shared),
+        (self, region) -> {
+          try (RestoredImage restored = self.restore()) {
+            come[self.group.rank()] =
+                restored == null
+                    ? "fresh"
+                    : restored.epoch().generation() + "-" + restored.epoch().epoch();
+          } catch (NoUsableEpochException e) {
+            come[self.group.rank()] = "refused";
+          }
+        });
+    if (Arrays.stream(come).distinct().count() != 1) {
+      throw new AssertionError("ranks came to different ends: " + Arrays.toString(come));
+    }
+    return come[0];
+  }
+
+  /** A rank's part of a launch. */
+  @FunctionalInterface
+  private interface Part {
+    void run(SimulatedRank self, ByteBuffer region) throws Exception;
+  }
+
+  private static void withTiers(
+      IntFunction<Path> directory, String job, Tiers tiers, Part part) throws Exception {
+    ThreadGroupWorld world = new ThreadGroupWorld(RANKS);
+    LocalTransport.World transports = new LocalTransport.World(RANKS, Duration.ofSeconds(30));
+    ThreadGroupWorld.<Void>run(
+            RANKS,
+            rank ->
+                () -> {
+                  Path place = directory.apply(rank);
+                  StoreSettings store = new StoreSettings(place, job, 10, 0, 0, tiers.shared());
+                  try (SimulatedRank self =
+                      new SimulatedRank(
+                          store, world.group(rank), new SystemFiles(), FaultHook.NONE)) {
+                    self.useTiers(
+                        tiers.settings(place.getFileName().toString()),
+                        transports.transport(rank));
+                    part.run(self, self.region("u", REGION_BYTES + rank * 3001));
+                    self.settle();
+                  }
+                  return null;
+                })
+        .forEach(ThreadGroupWorld.Outcome::get);
+  }
+
   /** A block of noise, one of zeros, one that shrinks, and the rest. */
   private static void fill(ByteBuffer region, int epoch, int rank) {
     int block = SimulatedRank.BLOCK_BYTES;
     byte[] noise = new byte[block];
     new Random(31L * epoch + rank).nextBytes(noise);
     region.put(0, noise);
-    for (int i = 2 * block; i < REGION_BYTES; i++) {
+    for (int i = 2 * block; i < region.capacity(); i++) {
       region.put(i, (byte) (epoch + i / 64));
     }
   }

@@ -9,6 +9,8 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import io.cairn.image.FileOperations;
 import io.cairn.image.SystemFiles;
+import io.cairn.natives.NativeErasureCode;
+import io.cairn.store.ErasureCode;
 import io.cairn.store.Launch;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -20,23 +22,29 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.Supplier;
 
 /** The tool as it ran: exit code and what it printed. */
 record Ran(int exitCode, String out, String err) {
 
   static Ran tool(Object... args) {
-    return run(false, new SystemFiles(), args);
+    return run(false, new SystemFiles(), NativeErasureCode::new, args);
   }
 
   static Ran atTerminal(Object... args) {
-    return run(true, new SystemFiles(), args);
+    return run(true, new SystemFiles(), NativeErasureCode::new, args);
   }
 
   static Ran with(FileOperations files, Object... args) {
-    return run(false, files, args);
+    return run(false, files, NativeErasureCode::new, args);
   }
 
-  private static Ran run(boolean terminal, FileOperations files, Object... args) {
+  static Ran with(Supplier<ErasureCode> erasureCode, Object... args) {
+    return run(false, new SystemFiles(), erasureCode, args);
+  }
+
+  private static Ran run(
+      boolean terminal, FileOperations files, Supplier<ErasureCode> erasureCode, Object... args) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     ByteArrayOutputStream err = new ByteArrayOutputStream();
     Surroundings surroundings =
@@ -46,7 +54,8 @@ record Ran(int exitCode, String out, String err) {
             terminal,
             Map.of("COLUMNS", "100"),
             files,
-            () -> new Launch("login", 1, "2026-01-01T00:00:00Z", UUID.randomUUID()));
+            () -> new Launch("login", 1, "2026-01-01T00:00:00Z", UUID.randomUUID()),
+            erasureCode);
     List<String> words = new ArrayList<>();
     for (Object arg : args) {
       words.add(arg.toString());

@@ -158,7 +158,7 @@ public final class ImageReader implements Closeable {
         jobIdLength,
         head.length - ImageFormat.HEADER_FIXED_BYTES);
     String jobId = decodeUtf8(buffer.slice(buffer.position(), jobIdLength), 88, "job id");
-    requireField(JobIdentity.validJobId(jobId), 88, "job id", jobId, "a job id");
+    requireField(JobIdentity.isJobId(jobId), 88, "job id", jobId, "a job id");
     JobIdentity job = new JobIdentity(jobId, uuid, worldSize, pageBytes);
     return new ImageHeader(job, new EpochId(generation, epoch), safePoint, rank, blockBytes);
   }

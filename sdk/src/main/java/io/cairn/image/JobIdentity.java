@@ -33,7 +33,7 @@ public record JobIdentity(String jobId, UUID jobUuid, int worldSize, long pageBy
 
   /** Returns the job id, or throws an IllegalArgumentException that says what is wrong with it. */
   public static String requireJobId(String jobId) {
-    if (!validJobId(jobId)) {
+    if (!isJobId(jobId)) {
       throw new IllegalArgumentException(
           "job id \""
               + jobId
@@ -44,7 +44,8 @@ public record JobIdentity(String jobId, UUID jobUuid, int worldSize, long pageBy
     return jobId;
   }
 
-  static boolean validJobId(String jobId) {
+  /** Whether it can be a job's id. */
+  public static boolean isJobId(String jobId) {
     return jobId.getBytes(StandardCharsets.UTF_8).length <= MAX_JOB_ID_BYTES
         && JOB_ID.matcher(jobId).matches();
   }

@@ -21,14 +21,10 @@ public final class Candidates {
    * The candidates, newest first.
    *
    * @param inventories of each store (or of each rank, as it sees its own) the epochs that have a
-   *     record there; without stores that have nothing at all
+   *     record there; without {@linkplain io.cairn.store.StoreView#isNewborn newborn} stores
+   * @param shared those of the shared tier, of which only committed ones count
    */
-  public static Map<EpochId, Standing> of(List<Map<EpochId, Standing>> inventories) {
-    return of(inventories, Map.of());
-  }
-
-  /** The same, with those of the shared tier, of which only committed ones count. */
-  static Map<EpochId, Standing> of(
+  public static Map<EpochId, Standing> of(
       List<Map<EpochId, Standing>> inventories, Map<EpochId, Standing> shared) {
     NavigableMap<EpochId, Integer> recorded = new TreeMap<>();
     Map<EpochId, Standing> committed = new TreeMap<>();

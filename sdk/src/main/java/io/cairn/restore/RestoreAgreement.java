@@ -139,7 +139,7 @@ public final class RestoreAgreement {
    * {@code ever c3.7 p3.8}.
    */
   private static String inventory(StoreView store) throws IOException {
-    String past = store.epochs().isEmpty() ? NEWBORN : "never";
+    String past = store.isNewborn() ? NEWBORN : "never";
     StringBuilder line = new StringBuilder(store.everCommitted() ? "ever" : past);
     for (EpochId epoch : store.epochs()) {
       Optional<Standing> standing = store.standing(epoch);

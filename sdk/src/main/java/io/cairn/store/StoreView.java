@@ -96,6 +96,21 @@ public final class StoreView {
   }
 
   /**
+   * Whether it is the shared tier: that is led by no rank, and has no id. Ranks write theirs before
+   * anything else.
+   *
+   * @throws CorruptImageException if the file is damaged
+   */
+  public boolean isSharedTier() throws IOException {
+    return id().isEmpty() && files.exists(directory.resolve(JOB));
+  }
+
+  /** Whether it has nothing of the job, or has lost it: then it says nothing about any epoch. */
+  public boolean isNewborn() throws IOException {
+    return !everCommitted() && epochs().isEmpty();
+  }
+
+  /**
    * Whose store it is; empty if that isn't written yet.
    *
    * @throws CorruptImageException if the file is damaged
