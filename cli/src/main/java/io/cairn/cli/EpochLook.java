@@ -99,6 +99,11 @@ record EpochLook(
       return !shared && standing.isPresent();
     }
 
+    /** Whether it is that rank's own store, as far as that is known. */
+    boolean isOwnOf(int rank) {
+      return !shared && ranks.contains(rank);
+    }
+
     Optional<Held> protection(Tier tier) {
       return protections.stream().filter(held -> held.record().tier() == tier).findFirst();
     }

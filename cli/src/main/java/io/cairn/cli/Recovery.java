@@ -11,6 +11,7 @@ import io.cairn.image.ImageReader;
 import io.cairn.image.JobIdentity;
 import io.cairn.restore.EpochCheck;
 import io.cairn.store.Standing;
+import io.cairn.store.StoreView;
 import io.cairn.tier.Encoding;
 import io.cairn.tier.ExpectedImages;
 import io.cairn.tier.Holdings;
@@ -241,7 +242,7 @@ final class Recovery {
     }
 
     /** What a start's recovery would come to, with the rules that it has. */
-    private Prospect recover(Check own) throws IOException {
+    private Prospect recover(Check checked) throws IOException {
       List<Holdings> holdings = new ArrayList<>();
       List<Copy> stores = new ArrayList<>();
       for (boolean shared : new boolean[] {false, true}) {
@@ -259,7 +260,7 @@ final class Recovery {
       if (!expected.problems().isEmpty()) {
         // Of those that nobody names the check has told.
         List<String> notes = expected.unknown().isEmpty() ? expected.problems() : List.of();
-        return new Prospect(reasons(own, Set.of(), notes), List.of());
+        return new Prospect(reasons(checked, Set.of(), notes), List.of());
       }
       List<String> notes = new ArrayList<>();
       Map<Integer, Source> found = new TreeMap<>();
@@ -268,12 +269,16 @@ final class Recovery {
         if (unrecorded.getOrDefault(rank, Set.of()).contains(image)) {
           found.put(rank, new Source(rank, EpochLook.LOCAL, "its own store"));
         }
-        for (int i = 0; i < stores.size() && !found.containsKey(rank); i++) {
-          if (holdings.get(i).images().contains(image)) {
+        // Its own store's comes first: where that is sound, nothing else is looked at.
+        for (boolean own : new boolean[] {true, false}) {
+          for (int i = 0; i < stores.size() && !found.containsKey(rank); i++) {
+            if (stores.get(i).isOwnOf(rank) != own || !holdings.get(i).images().contains(image)) {
+              continue;
+            }
             Optional<String> failure = failure(stores.get(i), image);
             if (failure.isEmpty()) {
               found.put(rank, source(stores.get(i), rank));
-            } else {
+            } else if (!own) {
               notes.add("rank " + rank + ": " + failure.get());
             }
           }
@@ -292,12 +297,12 @@ final class Recovery {
           notes.add(
               "rank " + rank + ": no sound image or copy is left, nor enough of a redundancy set");
         }
-        return new Prospect(reasons(own, lost, notes), List.of());
+        return new Prospect(reasons(checked, lost, notes), List.of());
       }
       return new Prospect(
           List.of(),
           found.values().stream()
-              .filter(source -> own.failures().containsKey(source.rank()))
+              .filter(source -> checked.failures().containsKey(source.rank()))
               .toList());
     }
 
@@ -305,21 +310,26 @@ final class Recovery {
       String tier =
           copy.shared()
               ? Tier.SHARED.word()
-              : copy.ranks().contains(rank) ? EpochLook.LOCAL : Tier.PARTNER.word();
+              : copy.isOwnOf(rank) ? EpochLook.LOCAL : Tier.PARTNER.word();
       return new Source(rank, tier, copy.store().directory().toString());
     }
 
     /**
      * Sound images in stores whose own record is lost: there a rank finds its own image, named or
-     * not, and others are only as good as a tier's record.
+     * not. Others are only as good as a tier's record.
      */
-    private Map<Integer, Set<EpochRecord.Image>> unrecorded() {
+    private Map<Integer, Set<EpochRecord.Image>> unrecorded() throws IOException {
       Map<Integer, Set<EpochRecord.Image>> images = new TreeMap<>();
       for (Copy copy : look.copies()) {
         if (copy.shared() || copy.record().isPresent()) {
           continue;
         }
+        Set<Integer> home = home(copy.store());
         for (int rank : copy.ranks()) {
+          if (look.copies().stream().anyMatch(other -> other.record().isPresent() && other.isOwnOf(rank))
+              || !(home.isEmpty() || home.contains(rank))) {
+            continue;
+          }
           try (ImageReader image =
               ImageReader.open(files, copy.store().imageFile(look.id(), rank))) {
             image.requireIdentity(identity, look.id(), rank);
@@ -333,6 +343,24 @@ final class Recovery {
         }
       }
       return images;
+    }
+
+    /** The ranks that a store was the own one of in this generation; none, if nothing tells. */
+    private Set<Integer> home(StoreView store) throws IOException {
+      Set<Integer> ranks = new TreeSet<>();
+      for (EpochId other : store.epochs()) {
+        if (other.generation() == look.id().generation() && store.standing(other).isPresent()) {
+          try {
+            check
+                .record(store, identity, other)
+                .images()
+                .forEach(image -> ranks.add(image.rank()));
+          } catch (IOException e) {
+            // It tells nothing.
+          }
+        }
+      }
+      return ranks;
     }
 
     private void rebuild(

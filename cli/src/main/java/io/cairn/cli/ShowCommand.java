@@ -270,6 +270,7 @@ final class ShowCommand implements Callable<Integer> {
       copy.partnerCopies()
           .forEach(image -> held.add(new HeldImage(Tier.PARTNER.word(), copy, image)));
     }
+    held.sort(Comparator.comparingInt(one -> one.image().rank()));
     for (Copy copy : look.copies()) {
       if (copy.shared() && copy.record().isPresent()) {
         copy.record()

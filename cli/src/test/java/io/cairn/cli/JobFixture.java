@@ -159,8 +159,14 @@ final class JobFixture {
    * @param sharedEvery the same for the shared tier
    * @param sets how large redundancy sets are, if there are any
    * @param shared where the shared tier is, if there is one
+   * @param stepBytes how much more each rank has than the one before
    */
-  record Tiers(int partnerEvery, Optional<SetSize> sets, int sharedEvery, Optional<Path> shared) {
+  record Tiers(
+      int partnerEvery,
+      Optional<SetSize> sets,
+      int sharedEvery,
+      Optional<Path> shared,
+      int stepBytes) {
     TierSettings settings(String failureGroup) {
       Map<Tier, Integer> every = new EnumMap<>(Tier.class);
       Map<Tier, Integer> kept = new EnumMap<>(Tier.class);
@@ -207,13 +213,14 @@ final class JobFixture {
   }
 
   /** What a start of the job comes to: the epoch that it goes on from, {@code fresh} or an error. */
-  static String start(IntFunction<Path> directory, String job, Optional<Path> shared)
+  static String start(
+      IntFunction<Path> directory, String job, Optional<Path> shared, int stepBytes)
       throws Exception {
     String[] come = new String[RANKS];
     withTiers(
         directory,
         job,
-        new Tiers(0, Optional.empty(), 0, shared),
+        new Tiers(0, Optional.empty(), 0, shared, stepBytes),
         (self, region) -> {
           try (RestoredImage restored = self.restore()) {
             come[self.group.rank()] =
@@ -252,7 +259,7 @@ final class JobFixture {
                     self.useTiers(
                         tiers.settings(place.getFileName().toString()),
                         transports.transport(rank));
-                    part.run(self, self.region("u", REGION_BYTES + rank * 3001));
+                    part.run(self, self.region("u", REGION_BYTES + rank * tiers.stepBytes()));
                     self.settle();
                   }
                   return null;
@@ -260,14 +267,17 @@ final class JobFixture {
         .forEach(ThreadGroupWorld.Outcome::get);
   }
 
-  /** A block of noise, one of zeros, one that shrinks, and the rest. */
+  /** A block of noise, one of zeros, one that shrinks, and the rest; then noise again. */
   private static void fill(ByteBuffer region, int epoch, int rank) {
     int block = SimulatedRank.BLOCK_BYTES;
     byte[] noise = new byte[block];
     new Random(31L * epoch + rank).nextBytes(noise);
     region.put(0, noise);
-    for (int i = 2 * block; i < region.capacity(); i++) {
+    for (int i = 2 * block; i < REGION_BYTES; i++) {
       region.put(i, (byte) (epoch + i / 64));
     }
+    byte[] more = new byte[region.capacity() - REGION_BYTES];
+    new Random(31L * epoch + rank + 7).nextBytes(more);
+    region.put(REGION_BYTES, more);
   }
 }
