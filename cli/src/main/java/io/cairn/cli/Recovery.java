@@ -27,6 +27,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -234,7 +235,7 @@ final class Recovery {
               verify(image);
               return Optional.empty();
             } catch (NoSuchFileException e) {
-              return Optional.of(file + ": there is no such file");
+              return Optional.of(file + ": missing");
             } catch (IOException e) {
               return Optional.of(e.getMessage());
             }
@@ -257,10 +258,10 @@ final class Recovery {
       ExpectedImages expected =
           ExpectedImages.of(
               identity.worldSize(), holdings, rank -> unrecorded.getOrDefault(rank, Set.of()));
-      if (!expected.problems().isEmpty()) {
+      if (!expected.areOneEpoch()) {
         // Of those that nobody names the check has told.
-        List<String> notes = expected.unknown().isEmpty() ? expected.problems() : List.of();
-        return new Prospect(reasons(checked, Set.of(), notes), List.of());
+        List<String> notes = new ArrayList<>(expected.contradiction().stream().toList());
+        return new Prospect(reasons(checked, holdings, notes), List.of());
       }
       List<String> notes = new ArrayList<>();
       Map<Integer, Source> found = new TreeMap<>();
@@ -294,10 +295,9 @@ final class Recovery {
       lost.removeAll(found.keySet());
       if (!lost.isEmpty()) {
         for (int rank : lost) {
-          notes.add(
-              "rank " + rank + ": no sound image or copy is left, nor enough of a redundancy set");
+          notes.add("rank " + rank + ": no sound image, copy or redundancy set is left");
         }
-        return new Prospect(reasons(checked, lost, notes), List.of());
+        return new Prospect(reasons(checked, holdings, notes), List.of());
       }
       return new Prospect(
           List.of(),
@@ -405,33 +405,28 @@ final class Recovery {
         }
         sound.add(id);
       } catch (NoSuchFileException e) {
-        notes.add(file + ": there is no such file, a parity shard");
+        notes.add(file + ": missing");
       } catch (IOException e) {
         notes.add(e.getMessage());
       }
       progress.advance(shard.lengthBytes());
     }
 
-    /** As a start tells them: that of ranks whose image could be got is no reason. */
-    private List<String> reasons(Check own, Set<Integer> lost, List<String> notes) {
-      List<String> reasons = new ArrayList<>();
+    /** As a start tells them: all that speaks against the epoch. */
+    private List<String> reasons(Check checked, List<Holdings> holdings, List<String> notes) {
+      Set<String> reasons = new LinkedHashSet<>();
       List<Integer> nowhere = new ArrayList<>();
-      own.failures()
+      checked
+          .failures()
           .forEach(
               (rank, failure) -> {
-                if (!lost.isEmpty() && !lost.contains(rank)) {
-                  return;
-                }
                 if (failure.isEmpty()) {
                   nowhere.add(rank);
                 } else {
                   reasons.add("rank " + rank + ": " + failure);
                 }
               });
-      if (lost.isEmpty() || !nowhere.isEmpty()) {
-        reasons.addAll(own.others());
-      }
-      nowhere.removeIf(rank -> notes.stream().anyMatch(note -> note.startsWith("rank " + rank + ":")));
+      reasons.addAll(checked.others());
       if (!nowhere.isEmpty()) {
         reasons.add(
             (nowhere.size() == 1 ? "the image of rank " : "the images of ranks ")
@@ -440,8 +435,11 @@ final class Recovery {
                 + " named by no readable record in "
                 + String.join(", ", job.directories().stream().map(Object::toString).toList()));
       }
-      reasons.addAll(notes.stream().filter(note -> !reasons.contains(note)).toList());
-      return reasons;
+      reasons.addAll(notes);
+      for (Holdings store : holdings) {
+        store.damages().forEach(damage -> reasons.add(damage.cause().getMessage()));
+      }
+      return List.copyOf(reasons);
     }
   }
 
