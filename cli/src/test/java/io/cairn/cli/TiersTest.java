@@ -41,6 +41,10 @@ final class TiersTest {
   private static final int STEP_BYTES = 3001;
 
   @TempDir static Path written;
+
+  /** The same on two nodes with two ranks each. */
+  @TempDir static Path pairs;
+
   @TempDir Path base;
 
   private Path shared;
@@ -56,6 +60,16 @@ final class TiersTest {
             Optional.of(new SetSize(2, 2)),
             2,
             Optional.of(written.resolve("shared")),
+            STEP_BYTES));
+    JobFixture.protectedLaunch(
+        rank -> pairs.resolve("node" + rank / 2),
+        "heat",
+        3,
+        new JobFixture.Tiers(
+            1,
+            Optional.of(new SetSize(1, 1)),
+            2,
+            Optional.of(pairs.resolve("shared")),
             STEP_BYTES));
   }
 
@@ -584,29 +598,25 @@ final class TiersTest {
     long seed = Long.getLong("tiers.seed", System.nanoTime());
     Random random = new Random(seed);
     List<String> answers = new ArrayList<>();
-    for (int trial = 0; trial < 40; trial++) {
+    for (int trial = 0; trial < 48; trial++) {
+      int ranksPerNode = 1 + trial % 2;
       Path place = base.resolve("trial" + trial);
-      VerifyTest.copyTree(written, place);
-      boolean withShared = random.nextInt(4) == 0;
-      String told = damageAtRandom(place, random, withShared);
+      VerifyTest.copyTree(ranksPerNode == 1 ? written : pairs, place);
+      Optional<Path> there =
+          random.nextInt(4) == 0 ? Optional.of(place.resolve("shared")) : Optional.empty();
+      String told = damageAtRandom(place, RANKS / ranksPerNode, random, there.isPresent());
       List<Object> words = new ArrayList<>(List.of("recoverable", "--json"));
-      for (int node = 0; node < RANKS; node++) {
+      for (int node = 0; node < RANKS / ranksPerNode; node++) {
         words.addAll(List.of("--dir", place.resolve("node" + node)));
       }
-      if (withShared) {
-        words.addAll(List.of("--dir", place.resolve("shared")));
-      }
+      there.ifPresent(path -> words.addAll(List.of("--dir", path)));
       words.add("heat");
       Ran ran = Ran.tool(words.toArray());
       boolean restores = ran.at("start").equals("restores");
-      String answer =
-          restores ? "1-" + ran.at("epoch.epoch") : (String) ran.at("start");
+      String answer = restores ? "1-" + ran.at("epoch.epoch") : (String) ran.at("start");
       String come =
           JobFixture.start(
-              rank -> place.resolve("node" + rank),
-              "heat",
-              withShared ? Optional.of(place.resolve("shared")) : Optional.empty(),
-              STEP_BYTES);
+              rank -> place.resolve("node" + rank / ranksPerNode), "heat", there, STEP_BYTES);
       int number = trial;
       assertEquals(
           come,
@@ -620,11 +630,11 @@ final class TiersTest {
   }
 
   /** Damages a good part of the newer epochs, and returns what it was. */
-  private static String damageAtRandom(Path place, Random random, boolean withShared)
-      throws IOException {
+  private static String damageAtRandom(
+      Path place, int nodes, Random random, boolean withShared) throws IOException {
     List<String> told = new ArrayList<>();
     if (random.nextInt(3) == 0) {
-      int lost = random.nextInt(RANKS);
+      int lost = random.nextInt(nodes);
       Path epoch = place.resolve("node" + lost + "/heat/epoch-1-3");
       VerifyTest.deleteTree(epoch);
       told.add("erase " + place.relativize(epoch));
