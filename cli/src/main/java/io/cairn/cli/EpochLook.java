@@ -268,7 +268,8 @@ record EpochLook(
 
   /** Looks at an epoch; empty if it is deleted meanwhile. */
   static Optional<EpochLook> of(FileOperations files, Job job, EpochId id) throws IOException {
-    // A live launch deletes an epoch's record first, and publishes a tier's record before it deletes
+    // A live launch deletes an epoch's record first, and publishes a tier's record before it
+    // deletes
     // what that replaces: what is found while it does is no damage.
     while (true) {
       EpochLook look = look(files, job, id);
@@ -368,8 +369,7 @@ record EpochLook(
             .toList();
     if (state == State.COMMITTED && !unrecorded.isEmpty() && job.holder().isEmpty()) {
       for (Copy copy : unrecorded) {
-        findings.add(
-            Finding.missing(copy.store().directory(id).resolve(EpochRecord.COMMITTED)));
+        findings.add(Finding.missing(copy.store().directory(id).resolve(EpochRecord.COMMITTED)));
       }
     }
   }
@@ -423,8 +423,7 @@ record EpochLook(
   /**
    * @param length the file's, null if there is none, -1 if it can't be opened
    */
-  private static void measure(
-      Path file, Long length, long expectedBytes, List<Finding> findings) {
+  private static void measure(Path file, Long length, long expectedBytes, List<Finding> findings) {
     if (length == null) {
       findings.add(Finding.missing(file));
     } else if (length >= 0 && length != expectedBytes) {

@@ -289,8 +289,7 @@ final class EpochVerification {
     try (ShardReader shard = ShardReader.open(files, file)) {
       parityShards++;
       bytes += parity.shard().lengthBytes();
-      shard.require(
-          parity.id(), parity.encoding().set().chunkBytes(), parity.shard().digest());
+      shard.require(parity.id(), parity.encoding().set().chunkBytes(), parity.shard().digest());
       progress.advance(parity.shard().lengthBytes() - shard.shardBytes());
       int[] damaged = new int[1];
       shard.examine(

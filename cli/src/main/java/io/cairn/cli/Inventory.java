@@ -116,7 +116,9 @@ final class Inventory {
     } catch (IOException e) {
       findings.add(Finding.of(store.directory().resolve("generation"), e));
     }
-    byName.computeIfAbsent(name, n -> new ArrayList<>()).add(new Found(store, shared, owner, findings));
+    byName
+        .computeIfAbsent(name, n -> new ArrayList<>())
+        .add(new Found(store, shared, owner, findings));
   }
 
   /** Stores that don't tell whose they are go with the others of their name. */

@@ -177,7 +177,10 @@ final class Json implements Closeable {
     objects(
         "partialProtection",
         look.levels().stream().filter(level -> !level.isWhole()).toList(),
-        level -> text("tier", level.tier()).number("storesWith", level.stores()).number("of", level.of()));
+        level ->
+            text("tier", level.tier())
+                .number("storesWith", level.stores())
+                .number("of", level.of()));
     objects(
         "stores",
         look.copies(),
@@ -199,8 +202,7 @@ final class Json implements Closeable {
     text("tier", tier.word());
     text("record", held.standing().name().toLowerCase(Locale.ROOT));
     number("generation", held.record().encodedBy());
-    numbers(
-        "copies", held.record().copies().stream().map(EpochRecord.Image::rank).toList());
+    numbers("copies", held.record().copies().stream().map(EpochRecord.Image::rank).toList());
     List<EpochLook.Parity> parity = tier == Tier.SET ? copy.parity() : List.of();
     number("parityShards", parity.size());
     long bytes = held.record().copies().stream().mapToLong(EpochRecord.Image::lengthBytes).sum();

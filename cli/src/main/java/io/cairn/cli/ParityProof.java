@@ -117,10 +117,6 @@ final class ParityProof {
         expected,
         "%s at offset %d: parity: found %s, expected %s, which the images of redundancy set %s give"
             .formatted(
-                file,
-                mismatch.offset(),
-                found,
-                expected,
-                stripe.encoding().set().set().members()));
+                file, mismatch.offset(), found, expected, stripe.encoding().set().set().members()));
   }
 }

@@ -305,8 +305,7 @@ final class PruneCommand implements Callable<Integer> {
     };
   }
 
-  private void print(
-      Job job, Choice choice, List<EpochLook> kept, long freed, List<String> others)
+  private void print(Job job, Choice choice, List<EpochLook> kept, long freed, List<String> others)
       throws IOException {
     try (Json out = new Json(surroundings.out(), "prune")) {
       out.text("job", job.id()).optional("uuid", job.uuid()).flag("dryRun", dryRun);

@@ -107,8 +107,7 @@ final class Recovery {
         recovered = prospect.recovered();
         break;
       }
-      passedOver.add(
-          new PassedOver(candidate.getKey(), look.get().state(), prospect.reasons()));
+      passedOver.add(new PassedOver(candidate.getKey(), look.get().state(), prospect.reasons()));
       everCommitted |= candidate.getValue() == Standing.COMMITTED;
     }
     Start start = found.isPresent() ? Start.RESTORES : everCommitted ? Start.REFUSED : Start.FRESH;
@@ -326,7 +325,8 @@ final class Recovery {
         }
         Set<Integer> home = home(copy.store());
         for (int rank : copy.ranks()) {
-          if (look.copies().stream().anyMatch(other -> other.record().isPresent() && other.isOwnOf(rank))
+          if (look.copies().stream()
+                  .anyMatch(other -> other.record().isPresent() && other.isOwnOf(rank))
               || !(home.isEmpty() || home.contains(rank))) {
             continue;
           }
@@ -351,10 +351,7 @@ final class Recovery {
       for (EpochId other : store.epochs()) {
         if (other.generation() == look.id().generation() && store.standing(other).isPresent()) {
           try {
-            check
-                .record(store, identity, other)
-                .images()
-                .forEach(image -> ranks.add(image.rank()));
+            check.record(store, identity, other).images().forEach(image -> ranks.add(image.rank()));
           } catch (IOException e) {
             // It tells nothing.
           }

@@ -42,7 +42,8 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "show",
     header = "Shows one epoch: images, what they hold, messages in flight, copies and parity.",
-    description = "Reads each image's index and channel state, not its regions; of tiers the records.")
+    description =
+        "Reads each image's index and channel state, not its regions; of tiers the records.")
 final class ShowCommand implements Callable<Integer> {
   private final Surroundings surroundings;
 
@@ -252,7 +253,8 @@ final class ShowCommand implements Callable<Integer> {
           held -> {
             out.number("rank", held.image().rank());
             out.text("tier", held.tier());
-            out.text("file", held.copy().store().imageFile(look.id(), held.image().rank()).toString());
+            out.text(
+                "file", held.copy().store().imageFile(look.id(), held.image().rank()).toString());
             out.number("bytes", held.image().lengthBytes());
             out.text("digest", "%016x".formatted(held.image().digest()));
           });
@@ -294,8 +296,7 @@ final class ShowCommand implements Callable<Integer> {
     for (Copy copy : look.copies()) {
       for (Parity parity : copy.parity()) {
         sets.computeIfAbsent(
-                parity.encoding().key(),
-                key -> new EncodedHere(parity.encoding(), new HashMap<>()))
+                parity.encoding().key(), key -> new EncodedHere(parity.encoding(), new HashMap<>()))
             .parity()
             .putIfAbsent(parity.id(), parity);
       }

@@ -22,8 +22,8 @@ import java.util.function.Supplier;
  * @param terminal whether somebody looks at {@code err}
  * @param environment variables
  * @param self this process, for the lock
- * @param erasureCode loads it; throws UnsatisfiedLinkError or UncheckedIOException where native code
- *     can't be loaded
+ * @param erasureCode loads it; throws UnsatisfiedLinkError or UncheckedIOException where native
+ *     code can't be loaded
  */
 record Surroundings(
     PrintStream out,

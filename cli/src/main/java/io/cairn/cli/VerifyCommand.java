@@ -98,7 +98,8 @@ final class VerifyCommand implements Callable<Integer> {
   private void printObstacle(String obstacle) {
     surroundings
         .err()
-        .println("cairn: parity was checked by its checksums only, not with the images: " + obstacle);
+        .println(
+            "cairn: parity was checked by its checksums only, not with the images: " + obstacle);
   }
 
   private Map<Job, List<EpochLook>> looks() throws IOException, ToolException {

@@ -178,8 +178,7 @@ final class JobFixture {
         every.put(Tier.SHARED, sharedEvery);
       }
       every.keySet().forEach(tier -> kept.put(tier, 10));
-      return new TierSettings(
-          failureGroup, every, kept, sets, shared, 0, Optional.empty(), 20_000);
+      return new TierSettings(failureGroup, every, kept, sets, shared, 0, Optional.empty(), 20_000);
     }
   }
 
@@ -212,9 +211,10 @@ final class JobFixture {
         });
   }
 
-  /** What a start of the job comes to: the epoch that it goes on from, {@code fresh} or an error. */
-  static String start(
-      IntFunction<Path> directory, String job, Optional<Path> shared, int stepBytes)
+  /**
+   * What a start of the job comes to: the epoch that it goes on from, {@code fresh} or an error.
+   */
+  static String start(IntFunction<Path> directory, String job, Optional<Path> shared, int stepBytes)
       throws Exception {
     String[] come = new String[RANKS];
     withTiers(
@@ -243,8 +243,8 @@ final class JobFixture {
     void run(SimulatedRank self, ByteBuffer region) throws Exception;
   }
 
-  private static void withTiers(
-      IntFunction<Path> directory, String job, Tiers tiers, Part part) throws Exception {
+  private static void withTiers(IntFunction<Path> directory, String job, Tiers tiers, Part part)
+      throws Exception {
     ThreadGroupWorld world = new ThreadGroupWorld(RANKS);
     LocalTransport.World transports = new LocalTransport.World(RANKS, Duration.ofSeconds(30));
     ThreadGroupWorld.<Void>run(
@@ -257,8 +257,7 @@ final class JobFixture {
                       new SimulatedRank(
                           store, world.group(rank), new SystemFiles(), FaultHook.NONE)) {
                     self.useTiers(
-                        tiers.settings(place.getFileName().toString()),
-                        transports.transport(rank));
+                        tiers.settings(place.getFileName().toString()), transports.transport(rank));
                     part.run(self, self.region("u", REGION_BYTES + rank * tiers.stepBytes()));
                     self.settle();
                   }

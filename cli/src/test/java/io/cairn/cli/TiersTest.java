@@ -182,8 +182,7 @@ final class TiersTest {
     assertEquals(List.of(3L, 0L), show.at("sets.0.stripes.1.data"));
     assertEquals(1L, show.at("sets.0.stripes.1.parity.0.rank"));
     assertEquals(shard(2, 3, 1, 1).toString(), show.at("sets.0.stripes.1.parity.1.file"));
-    assertEquals(
-        Files.size(shard(2, 3, 1, 1)), show.at("sets.0.stripes.1.parity.1.bytes"));
+    assertEquals(Files.size(shard(2, 3, 1, 1)), show.at("sets.0.stripes.1.parity.1.bytes"));
     tool(true, "show", "heat", "1-3")
         .require(
             ExitCode.OK,
@@ -194,8 +193,7 @@ final class TiersTest {
             "     1  3, 0           rank 1");
 
     // What is known of it, though the store that has a shard isn't here.
-    Ran partial =
-        Ran.tool("show", "--dir", node(0), "heat", "1-3", "--json").require(ExitCode.OK);
+    Ran partial = Ran.tool("show", "--dir", node(0), "heat", "1-3", "--json").require(ExitCode.OK);
     assertEquals(null, partial.at("sets.0.stripes.1.parity.1.file"));
     assertEquals(List.of(0L, 3L), partial.at("epoch.ranks"));
     Ran.tool("show", "--dir", node(0), "heat", "1-3")
@@ -231,8 +229,7 @@ final class TiersTest {
     verify(3).require(ExitCode.OK, "sound: 8 images, 4 copies, 8 parity shards, ");
     // A copy stands for an image whose store isn't here, and proves its channels.
     Ran.tool("verify", "--dir", node(0), "--dir", node(1), "--dir", node(3), "heat", "1-2")
-        .require(
-            ExitCode.OK, "sound: 3 images, 3 copies, 6 parity shards, ", "4 channels");
+        .require(ExitCode.OK, "sound: 3 images, 3 copies, 6 parity shards, ", "4 channels");
     Ran.tool("verify", "--dir", node(0), "--dir", node(3), "heat", "1-2")
         .require(
             ExitCode.NOT_FOUND_OR_DAMAGED,
@@ -284,8 +281,7 @@ final class TiersTest {
   @Test
   void shouldCountAllItReadsOnTheBar() {
     Ran seen = Ran.atTerminal(words(true, "verify", "heat", "1-2")).require(ExitCode.OK);
-    Matcher last =
-        Pattern.compile("(\\d+)% .*?(\\d+)/(\\d+) MiB").matcher("");
+    Matcher last = Pattern.compile("(\\d+)% .*?(\\d+)/(\\d+) MiB").matcher("");
     String line = "";
     for (String part : seen.err().split("\r", -1)) {
       last.reset(part);
@@ -303,8 +299,7 @@ final class TiersTest {
         1,
         new JobFixture.Tiers(0, Optional.of(new SetSize(2, 2)), 0, Optional.empty(), 300_001));
     base = large;
-    tool(false, "verify")
-        .require(ExitCode.OK, "epoch 1-1: sound: 4 images, 8 parity shards, ");
+    tool(false, "verify").require(ExitCode.OK, "epoch 1-1: sound: 4 images, 8 parity shards, ");
     Path shard = shard(0, 1, 3, 1);
     int at = PIECE_BYTES + 1234;
     long before = shardDigest(shard);
@@ -470,10 +465,7 @@ final class TiersTest {
         EpochRecord record =
             EpochRecord.read(new SystemFiles(), test.epoch(0, 3).resolve("record"));
         Path old = test.epoch(1, 3).resolve("set-record");
-        editText(
-            old,
-            EpochRecord.hex(record.jobDigest()),
-            EpochRecord.hex(record.jobDigest() + 1));
+        editText(old, EpochRecord.hex(record.jobDigest()), EpochRecord.hex(record.jobDigest() + 1));
         return new String[] {old + ": job-wide digest: found "};
       }
     },
@@ -630,8 +622,8 @@ final class TiersTest {
   }
 
   /** Damages a good part of the newer epochs, and returns what it was. */
-  private static String damageAtRandom(
-      Path place, int nodes, Random random, boolean withShared) throws IOException {
+  private static String damageAtRandom(Path place, int nodes, Random random, boolean withShared)
+      throws IOException {
     List<String> told = new ArrayList<>();
     if (random.nextInt(3) == 0) {
       int lost = random.nextInt(nodes);
@@ -651,8 +643,7 @@ final class TiersTest {
     }
     // Records are few, and say most.
     boolean recordsOnly = random.nextInt(4) == 0;
-    targets.removeIf(
-        file -> recordsOnly && !file.getFileName().toString().endsWith("record"));
+    targets.removeIf(file -> recordsOnly && !file.getFileName().toString().endsWith("record"));
     int wounds = random.nextInt(targets.size() / 2 + 1);
     for (int i = 0; i < wounds; i++) {
       Path file = targets.remove(random.nextInt(targets.size()));
@@ -716,8 +707,7 @@ final class TiersTest {
     strip(3);
     Ran done = prune(true, "--keep", 1, "--even-the-last", "--json").require(ExitCode.OK);
     assertEquals(2, ((List<?>) done.at("deleted")).size());
-    assertEquals(
-        List.of("local", "partner", "set", "shared"), done.at("deleted.0.protection"));
+    assertEquals(List.of("local", "partner", "set", "shared"), done.at("deleted.0.protection"));
     assertEquals(List.of("partner", "set", "shared"), done.at("unprotected"));
     for (int node = 0; node < RANKS; node++) {
       assertFalse(Files.exists(epoch(node, 1)), "copies and parity go with the epoch");
@@ -806,7 +796,6 @@ final class TiersTest {
     assertTrue(text.contains(from), text);
     String body = text.substring(0, text.indexOf("crc32c=")).replace(from, to);
     byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
-    Files.writeString(
-        record, body + "crc32c=%08x\n".formatted(crc(bytes, 0, bytes.length)));
+    Files.writeString(record, body + "crc32c=%08x\n".formatted(crc(bytes, 0, bytes.length)));
   }
 }

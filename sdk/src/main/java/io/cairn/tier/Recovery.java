@@ -567,8 +567,7 @@ public final class Recovery {
       for (int number : way.left(position, chunk, lost, shards::containsKey)) {
         if (number < set.dataShards()) {
           int member = set.holder(stripe, number);
-          long present =
-              RedundancySet.present(expected(member).lengthBytes(), chunkBytes, number);
+          long present = RedundancySet.present(expected(member).lengthBytes(), chunkBytes, number);
           long from = number * chunkBytes;
           Path image = directory.view().imageFile(epoch, member);
           parts.add(new Part(number, member, present, () -> FileSource.open(files, image, from)));
