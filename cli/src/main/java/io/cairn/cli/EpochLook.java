@@ -269,8 +269,7 @@ record EpochLook(
   /** Looks at an epoch; empty if it is deleted meanwhile. */
   static Optional<EpochLook> of(FileOperations files, Job job, EpochId id) throws IOException {
     // A live launch deletes an epoch's record first, and publishes a tier's record before it
-    // deletes
-    // what that replaces: what is found while it does is no damage.
+    // deletes what that replaces: what is found while it does is no damage.
     while (true) {
       EpochLook look = look(files, job, id);
       if (look.findings().isEmpty()

@@ -17,12 +17,18 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.UUID;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** The tool as it ran: exit code and what it printed. */
 record Ran(int exitCode, String out, String err) {
@@ -71,6 +77,20 @@ record Ran(int exitCode, String out, String err) {
       assertTrue((out + err).contains(part), () -> "no \"" + part + "\" in " + this);
     }
     return this;
+  }
+
+  /** All fields that {@code --json} wrote are in docs/cli.md. */
+  void requireDocumented() throws IOException {
+    String schema = Files.readString(Path.of("..", "docs", "cli.md"));
+    Set<String> undocumented = new TreeSet<>();
+    Matcher field = Pattern.compile("\"([A-Za-z0-9]+)\" :").matcher(out);
+    while (field.find()) {
+      if (!schema.contains("`" + field.group(1) + "`")) {
+        undocumented.add(field.group(1));
+      }
+    }
+    assertEquals(Set.of(), undocumented);
+    assertTrue(schema.contains("`" + at("format") + "`"), this::toString);
   }
 
   /** What {@code --json} wrote. */

@@ -145,6 +145,20 @@ final class TiersTest {
   }
 
   @Test
+  void shouldWriteOnlyDocumentedFields() throws IOException {
+    VerifyTest.deleteTree(node(0).resolve("heat/epoch-1-3"));
+    for (Ran ran :
+        List.of(
+            tool(true, "list", "--json"),
+            tool(true, "show", "heat", "1-3", "--json"),
+            tool(true, "recoverable", "--json"),
+            tool(true, "prune", "heat", "--keep", "1", "--dry-run", "--json"),
+            tool(true, "verify", "heat", "1-1", "--json"))) {
+      ran.require(ExitCode.OK).requireDocumented();
+    }
+  }
+
+  @Test
   void shouldSayWhereATierProtectsOnlyAPart() throws IOException {
     Files.delete(epoch(1, 2).resolve("partner-record"));
     Files.move(epoch(2, 2).resolve("set-record"), epoch(2, 2).resolve("pending-set-record"));
@@ -582,6 +596,22 @@ final class TiersTest {
     Files.move(record, record.resolveSibling("pending-record"));
     tool(true, "recoverable").require(ExitCode.OK, "from epoch 1-1");
     assertEquals("1-1", start());
+  }
+
+  @Test
+  void shouldTakeAPendingEpochThoughANodeHasLostEverything() throws Exception {
+    // Node 3 has been looked at since by a start that came to nothing: it says nothing.
+    for (int epoch = 1; epoch <= 3; epoch++) {
+      VerifyTest.deleteTree(epoch(3, epoch));
+    }
+    Files.delete(node(3).resolve("heat/committed"));
+    for (int node = 0; node < 3; node++) {
+      Path record = epoch(node, 3).resolve("record");
+      Files.move(record, record.resolveSibling("pending-record"));
+    }
+    tool(false, "list").require(ExitCode.OK, "pending ");
+    tool(false, "recoverable").require(ExitCode.OK, "from epoch 1-3 (pending");
+    assertEquals("1-3", JobFixture.start(this::node, "heat", Optional.empty(), STEP_BYTES));
   }
 
   /** Whatever is damaged: the tool says beforehand what a start then does. */
