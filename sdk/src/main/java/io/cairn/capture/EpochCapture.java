@@ -4,6 +4,7 @@ package io.cairn.capture;
 import io.cairn.coordinate.Capture.PendingImage;
 import io.cairn.coordinate.Capture.Progress;
 import io.cairn.coordinate.SealedChannels;
+import io.cairn.image.CoreTimes;
 import io.cairn.image.ElementType;
 import io.cairn.image.FaultPoint;
 import io.cairn.image.ImageHeader;

@@ -2,6 +2,7 @@
 package io.cairn.capture;
 
 import io.cairn.coordinate.Capture;
+import io.cairn.image.CoreTimes;
 import io.cairn.image.Encoding;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FaultPoint;

@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.cairn.coordinate.Capture.PendingImage;
 import io.cairn.coordinate.Capture.Progress;
 import io.cairn.coordinate.SealedChannels;
+import io.cairn.image.CoreTimes;
 import io.cairn.image.EncodeMode;
 import io.cairn.image.EpochId;
 import io.cairn.image.FaultHook;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.cairn.capture;
+package io.cairn.image;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -13,13 +13,13 @@ import java.nio.file.Path;
  * @param onCoreNanos how long it has had a core
  * @param waitedNanos how long it could have run and had none
  */
-record CoreTimes(long onCoreNanos, long waitedNanos) {
+public record CoreTimes(long onCoreNanos, long waitedNanos) {
 
   private static final Path OWN = Path.of("/proc/thread-self/schedstat");
   private static final CoreTimes UNKNOWN = new CoreTimes(0, 0);
 
   /** The calling thread's. */
-  static CoreTimes now() {
+  public static CoreTimes now() {
     return read(OWN);
   }
 
@@ -40,7 +40,7 @@ record CoreTimes(long onCoreNanos, long waitedNanos) {
    * more than it waited for one. Where it never waits there is a core to spare; where it shares one
    * it waits for as long as it runs, or longer.
    */
-  long takenSince(CoreTimes before) {
+  public long takenSince(CoreTimes before) {
     return Math.max(
         0, Math.min(onCoreNanos - before.onCoreNanos, waitedNanos - before.waitedNanos));
   }
