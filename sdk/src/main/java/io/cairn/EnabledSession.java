@@ -242,7 +242,7 @@ final class EnabledSession extends Session {
         log.fresh(directory.generation(), directory.directory());
       }
       tiers.start(store, log, this::endFenced, choice.epoch(), choice.jobDigest());
-      store.ranksAgreed(choice.epoch(), choice.broken());
+      store.ranksAgreed(choice.epoch(), !choice.recovered().isEmpty(), choice.broken());
       capture.prepare();
       if (reporter != null) {
         reporter.running(choice.epoch(), origin.safePoint());

@@ -57,6 +57,7 @@ public final class DirectoryStore implements Store, Closeable {
   private static final long NOTED_MILLIS = 10_000;
 
   private volatile long beganNanos;
+  private volatile long nodeLosses;
 
   // Of the executor: what is noted of the job, and how much of this launch's time is in it. Null
   // before the ranks have agreed.
@@ -88,6 +89,8 @@ public final class DirectoryStore implements Store, Closeable {
     this.faults = faults;
     this.executor = executor;
     this.nanoClock = nanoClock;
+    beganNanos = nanoClock.getAsLong();
+    nodeLosses = directory.history().nodeLosses();
   }
 
   /** A daemon thread for a store's work. */
@@ -124,10 +127,13 @@ public final class DirectoryStore implements Store, Closeable {
    * this is called.
    *
    * @param restored what all ranks restored, if anything
+   * @param recovered whether images had to be recovered from other stores for that
    * @param broken committed epochs that turned out not to be restorable; they don't count as kept
    */
-  public void ranksAgreed(Optional<EpochId> restored, Set<EpochId> broken) {
+  public void ranksAgreed(Optional<EpochId> restored, boolean recovered, Set<EpochId> broken) {
     beganNanos = nanoClock.getAsLong();
+    LaunchHistory begun = directory.history().begun(directory.generation(), recovered);
+    nodeLosses = begun.nodeLosses();
     Set<EpochId> copy = Set.copyOf(broken);
     background(
         "clean up after older launches",
@@ -143,7 +149,7 @@ public final class DirectoryStore implements Store, Closeable {
       background(
           "note the launch",
           () -> {
-            history = directory.history().begun(directory.generation());
+            history = begun;
             publishHistory();
           });
     }
@@ -170,6 +176,11 @@ public final class DirectoryStore implements Store, Closeable {
   /** How many launches have not come to their end, as far as is known. */
   public long failures() {
     return directory.history().failuresSeen();
+  }
+
+  /** After how many of them images had to be recovered from other stores, as far as is known. */
+  public long nodeLosses() {
+    return nodeLosses;
   }
 
   /** How long the job has computed, over all launches, as far as is known. */

@@ -19,19 +19,22 @@ import java.util.Comparator;
  * running --&gt; running, one failure more [begun]
  * </pre>
  *
- * A file {@value #FILE} in each store has the fields generation, state, failures, computed-ms.
+ * A file {@value #FILE} in each store has the fields generation, state, failures, node-losses,
+ * computed-ms.
  *
  * @param generation of the newest launch that has begun to compute
  * @param running whether that launch has not come to its end
  * @param failures launches before it that did not come to their end
+ * @param nodeLosses those of them after which images had to be recovered from other stores
  * @param computedMillis how long all launches have computed, as far as that was noted
  */
-public record LaunchHistory(long generation, boolean running, long failures, long computedMillis) {
+public record LaunchHistory(
+    long generation, boolean running, long failures, long nodeLosses, long computedMillis) {
 
   static final String FILE = "history";
 
   /** Of a job that is new, or whose history is lost. */
-  public static final LaunchHistory NONE = new LaunchHistory(0, false, 0, 0);
+  public static final LaunchHistory NONE = new LaunchHistory(0, false, 0, 0, 0);
 
   private static final String RUNNING = "running";
   private static final String ENDED = "ended";
@@ -45,12 +48,21 @@ public record LaunchHistory(long generation, boolean running, long failures, lon
       Comparator.comparingLong(LaunchHistory::generation)
           .thenComparing(h -> !h.running)
           .thenComparingLong(LaunchHistory::computedMillis)
-          .thenComparingLong(LaunchHistory::failures);
+          .thenComparingLong(LaunchHistory::failures)
+          .thenComparingLong(LaunchHistory::nodeLosses);
 
-  /** A launch begins to compute; if the last one is still running as far as is known, it failed. */
-  LaunchHistory begun(long newGeneration) {
+  /**
+   * A launch begins to compute; if the last one is still running as far as is known, it failed.
+   *
+   * @param recovered whether images had to be recovered from other stores
+   */
+  LaunchHistory begun(long newGeneration, boolean recovered) {
     return new LaunchHistory(
-        newGeneration, true, Math.min(MOST_FAILURES, failuresSeen()), computedMillis);
+        newGeneration,
+        true,
+        Math.min(MOST_FAILURES, failuresSeen()),
+        Math.min(MOST_FAILURES, nodeLosses + (running && recovered ? 1 : 0)),
+        computedMillis);
   }
 
   /** Failures of which a launch that begins now knows. */
@@ -61,12 +73,16 @@ public record LaunchHistory(long generation, boolean running, long failures, lon
   /** The launch has computed for so much longer. */
   LaunchHistory computed(long moreMillis) {
     return new LaunchHistory(
-        generation, running, failures, Math.min(MOST_MILLIS, computedMillis + moreMillis));
+        generation,
+        running,
+        failures,
+        nodeLosses,
+        Math.min(MOST_MILLIS, computedMillis + moreMillis));
   }
 
   /** The launch has come to its end. */
   LaunchHistory ended() {
-    return new LaunchHistory(generation, false, failures, computedMillis);
+    return new LaunchHistory(generation, false, failures, nodeLosses, computedMillis);
   }
 
   byte[] toBytes() {
@@ -74,6 +90,7 @@ public record LaunchHistory(long generation, boolean running, long failures, lon
         .field("generation", generation)
         .field("state", running ? RUNNING : ENDED)
         .field("failures", failures)
+        .field("node-losses", nodeLosses)
         .field("computed-ms", computedMillis)
         .toBytes();
   }
@@ -100,6 +117,7 @@ public record LaunchHistory(long generation, boolean running, long failures, lon
             generation,
             state.equals(RUNNING),
             in.number("failures", 0, MOST_FAILURES),
+            in.number("node-losses", 0, MOST_FAILURES),
             in.number("computed-ms", 0, MOST_MILLIS));
     in.end();
     return history;
@@ -107,7 +125,7 @@ public record LaunchHistory(long generation, boolean running, long failures, lon
 
   /** For the other ranks. */
   String toText() {
-    return generation + " " + running + " " + failures + " " + computedMillis;
+    return "%d %b %d %d %d".formatted(generation, running, failures, nodeLosses, computedMillis);
   }
 
   static LaunchHistory ofText(String text) {
@@ -116,6 +134,7 @@ public record LaunchHistory(long generation, boolean running, long failures, lon
         Long.parseLong(parts[0]),
         Boolean.parseBoolean(parts[1]),
         Long.parseLong(parts[2]),
-        Long.parseLong(parts[3]));
+        Long.parseLong(parts[3]),
+        Long.parseLong(parts[4]));
   }
 }

@@ -42,7 +42,11 @@ final class LaunchHistoryTest {
   private record Rank(JobDirectory directory, DirectoryStore store) {
 
     void begin() {
-      store.ranksAgreed(Optional.empty(), Set.of());
+      begin(false);
+    }
+
+    void begin(boolean recovered) {
+      store.ranksAgreed(Optional.empty(), recovered, Set.of());
     }
 
     /** What the kernel does with a killed process. */
@@ -106,6 +110,29 @@ final class LaunchHistoryTest {
     rank = launch();
     rank.begin();
     assertSeen(2, Duration.ZERO, rank);
+    rank.kill();
+  }
+
+  @Test
+  void shouldCountTheFailuresAfterWhichImagesHadToBeRecovered() throws Exception {
+    Rank rank = launch();
+    rank.begin(true); // no failure was before that
+    assertEquals(0, rank.store.nodeLosses());
+    rank.kill();
+    rank = launch();
+    assertEquals(0, rank.store.nodeLosses());
+    rank.begin(true);
+    assertSeen(1, Duration.ZERO, rank);
+    assertEquals(1, rank.store.nodeLosses());
+    rank.kill();
+    rank = launch();
+    rank.begin(false);
+    assertSeen(2, Duration.ZERO, rank);
+    assertEquals(1, rank.store.nodeLosses());
+    rank.end();
+    rank = launch();
+    rank.begin(true); // moved to other nodes, say
+    assertEquals(1, rank.store.nodeLosses());
     rank.kill();
   }
 
@@ -189,16 +216,17 @@ final class LaunchHistoryTest {
 
   @Test
   void shouldOrderHistoriesByWhatTheyKnow() {
-    LaunchHistory running = new LaunchHistory(3, true, 1, 500);
-    LaunchHistory ended = new LaunchHistory(3, false, 1, 500);
+    LaunchHistory running = new LaunchHistory(3, true, 2, 1, 500);
+    LaunchHistory ended = new LaunchHistory(3, false, 2, 1, 500);
     List<LaunchHistory> better =
         List.of(
-            new LaunchHistory(3, true, 1, 400),
+            new LaunchHistory(3, true, 2, 1, 400),
             running,
-            new LaunchHistory(3, true, 2, 500),
-            new LaunchHistory(3, true, 0, 600),
+            new LaunchHistory(3, true, 2, 2, 500),
+            new LaunchHistory(3, true, 3, 0, 500),
+            new LaunchHistory(3, true, 0, 0, 600),
             ended,
-            new LaunchHistory(4, true, 0, 0));
+            new LaunchHistory(4, true, 0, 0, 0));
     List<LaunchHistory> found = new ArrayList<>(better);
     Collections.reverse(found);
     found.sort(LaunchHistory.BY_KNOWLEDGE);
@@ -234,7 +262,7 @@ final class LaunchHistoryTest {
   @Test
   void shouldLookLikeThis() throws Exception {
     Path file = base.resolve("history");
-    LaunchHistory history = new LaunchHistory(7, true, 2, 123_456);
+    LaunchHistory history = new LaunchHistory(7, true, 2, 1, 123_456);
     Files.write(file, history.toBytes());
     assertEquals(
         """
@@ -242,6 +270,7 @@ final class LaunchHistoryTest {
         generation=7
         state=running
         failures=2
+        node-losses=1
         computed-ms=123456
         crc32c=CRC
         """,
@@ -251,12 +280,14 @@ final class LaunchHistoryTest {
     assertEquals(history.ended(), LaunchHistory.read(FILES, base));
     for (String bad :
         List.of(
-            "generation=0 state=running failures=2 computed-ms=5",
-            "generation=1 state=dead failures=2 computed-ms=5",
-            "generation=1 state=ended failures=-1 computed-ms=5",
-            "generation=1 state=ended failures=1 computed-ms=9000000000000000000",
-            "generation=1 state=ended failures=1 computed-ms=5 more=1",
-            "generation=1 state=ended failures=1")) {
+            "generation=0 state=running failures=2 node-losses=1 computed-ms=5",
+            "generation=1 state=dead failures=2 node-losses=1 computed-ms=5",
+            "generation=1 state=ended failures=-1 node-losses=1 computed-ms=5",
+            "generation=1 state=ended failures=1 node-losses=1 computed-ms=9000000000000000000",
+            "generation=1 state=ended failures=1 node-losses=1 computed-ms=5 more=1",
+            "generation=1 state=ended failures=1 node-losses=-1 computed-ms=5",
+            "generation=1 state=ended failures=1 computed-ms=5",
+            "generation=1 state=ended failures=1 node-losses=1")) {
       StateFile.Builder builder = StateFile.builder(LaunchHistory.FILE);
       for (String field : bad.split(" ", -1)) {
         builder.field(field.split("=", -1)[0], field.split("=", -1)[1]);

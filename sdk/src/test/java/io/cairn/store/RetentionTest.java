@@ -370,7 +370,7 @@ final class RetentionTest {
           old.settle();
           assertNotNull(told.getAndSet(null));
           assertTrue(Files.exists(file("own", "epoch-1-1", EpochRecord.PENDING)));
-          old.store.ranksAgreed(Optional.empty(), Set.of());
+          old.store.ranksAgreed(Optional.empty(), false, Set.of());
           old.settle();
           assertNotNull(told.get());
           old.group.allGather(new byte[0]);

@@ -141,7 +141,7 @@ public final class SimulatedRank implements AutoCloseable {
       store.protectBy(protector);
       protector.start(choice.epoch(), choice.jobDigest());
     }
-    store.ranksAgreed(choice.epoch(), choice.broken());
+    store.ranksAgreed(choice.epoch(), !choice.recovered().isEmpty(), choice.broken());
     capture.prepare();
     return restored;
   }

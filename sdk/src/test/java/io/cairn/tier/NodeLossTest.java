@@ -134,6 +134,7 @@ final class NodeLossTest {
           assertTrue(
               rank.recovered.get(0).contains("rebuilt from redundancy set"),
               () -> rank.recovered.toString());
+          assertEquals(1, rank.store.nodeLosses());
           rank.news.await("protected set 2");
         });
   }
