@@ -117,6 +117,13 @@ final class EpochLogger implements EpochLog {
     }
   }
 
+  /** How often a tier protects an epoch, and why. */
+  void chosen(Tier tier, String choice) {
+    if (informs) {
+      LOGGER.log(Level.INFO, "the " + tier.word() + " tier " + choice);
+    }
+  }
+
   void restored(RestoredEvent event, long generation) {
     if (informs) {
       LOGGER.log(

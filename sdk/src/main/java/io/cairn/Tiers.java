@@ -2,6 +2,8 @@
 package io.cairn;
 
 import io.cairn.api.CairnOptions;
+import io.cairn.coordinate.MeanTime;
+import io.cairn.image.CoreTimes;
 import io.cairn.image.EpochId;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FileOperations;
@@ -11,6 +13,7 @@ import io.cairn.store.DirectoryStore;
 import io.cairn.store.FencedException;
 import io.cairn.store.JobDirectory;
 import io.cairn.store.Launch;
+import io.cairn.tier.Gauges;
 import io.cairn.tier.Protector;
 import io.cairn.tier.Recovery;
 import io.cairn.tier.SetSize;
@@ -20,6 +23,7 @@ import java.time.Duration;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.Consumer;
 
 /** The wiring of the slower tiers: recovery before the restore, protection after it. */
@@ -30,6 +34,7 @@ final class Tiers {
   /** A rank's tiers wait for the other ranks' to reach the same epoch, not for any data. */
   private static final Duration DEADLINE = Duration.ofHours(1);
 
+  private final CairnOptions options;
   private final TierSettings settings;
   private final NativeTransport transport;
   private final NativeErasureCode code = new NativeErasureCode();
@@ -39,8 +44,9 @@ final class Tiers {
   private Protector protector;
 
   private Tiers(
-      TierSettings settings, JobDirectory directory, FileOperations files, FaultHook faults) {
-    this.settings = settings;
+      CairnOptions options, JobDirectory directory, FileOperations files, FaultHook faults) {
+    this.options = options;
+    settings = settings(options);
     this.directory = directory;
     this.files = files;
     this.faults = faults;
@@ -50,15 +56,17 @@ final class Tiers {
   /** Collective. */
   static Tiers open(
       CairnOptions options, JobDirectory directory, FileOperations files, FaultHook faults) {
-    return new Tiers(settings(options), directory, files, faults);
+    return new Tiers(options, directory, files, faults);
   }
 
   private static TierSettings settings(CairnOptions options) {
     Map<Tier, Integer> every = new EnumMap<>(Tier.class);
     Map<Tier, Integer> kept = new EnumMap<>(Tier.class);
-    options.partner().ifPresent(n -> every.put(Tier.PARTNER, (int) Math.min(n, Integer.MAX_VALUE)));
-    options.set().ifPresent(size -> every.put(Tier.SET, options.setEvery()));
-    options.shared().ifPresent(path -> every.put(Tier.SHARED, options.sharedEvery()));
+    if (options.automaticPartner() || options.partner().isPresent()) {
+      every.put(Tier.PARTNER, period(options.partner()));
+    }
+    options.set().ifPresent(size -> every.put(Tier.SET, period(options.setEvery())));
+    options.shared().ifPresent(path -> every.put(Tier.SHARED, period(options.sharedEvery())));
     kept.put(Tier.PARTNER, options.partnerKeep());
     kept.put(Tier.SET, options.setKeep());
     kept.put(Tier.SHARED, options.sharedKeep());
@@ -83,6 +91,22 @@ final class Tiers {
         options.sharedBandwidthBytes().orElse(0),
         commit,
         STALL.toMillis());
+  }
+
+  private static int period(OptionalLong fixed) {
+    return fixed.isPresent()
+        ? (int) Math.min(fixed.getAsLong(), Integer.MAX_VALUE)
+        : TierSettings.AUTOMATIC;
+  }
+
+  private static MeanTime meanTime(Tier tier, CairnOptions options, DirectoryStore store) {
+    if (tier == Tier.SHARED) {
+      return MeanTime.given(options.meanTimeBetweenTotalLosses());
+    }
+    return options
+        .meanTimeBetweenNodeLosses()
+        .map(MeanTime::given)
+        .orElseGet(() -> MeanTime.estimatedOfNodes(store.nodeLosses(), store.computedNanos()));
   }
 
   /** What gets images to where their ranks run. */
@@ -110,7 +134,7 @@ final class Tiers {
             code,
             files,
             faults,
-            System::nanoTime,
+            new Gauges(System::nanoTime, CoreTimes::now, tier -> meanTime(tier, options, store)),
             listener(log, whenFenced));
     log.shortcomings(protector.shortcomings());
     protector.whenProtected(store::protectionChanged);
@@ -129,6 +153,11 @@ final class Tiers {
       @Override
       public void failed(Tier tier, EpochId epoch, Exception failure) {
         log.notProtected(tier, epoch, failure);
+      }
+
+      @Override
+      public void chosen(Tier tier, String choice) {
+        log.chosen(tier, choice);
       }
 
       @Override

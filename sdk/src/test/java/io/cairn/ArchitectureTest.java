@@ -18,12 +18,14 @@ import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 import io.cairn.capture.Pages;
+import io.cairn.coordinate.AutomaticInterval;
 import io.cairn.coordinate.Capture;
 import io.cairn.coordinate.CutRefusedException;
 import io.cairn.coordinate.Fabric;
 import io.cairn.coordinate.Group;
 import io.cairn.coordinate.Hold;
 import io.cairn.coordinate.Ledger;
+import io.cairn.coordinate.MeanTime;
 import io.cairn.coordinate.PulseWatch;
 import io.cairn.coordinate.SealedChannels;
 import io.cairn.coordinate.Store;
@@ -100,7 +102,12 @@ class ArchitectureTest {
 
   @ArchTest
   static final ArchRule shouldLetTiersKnowTheStoreTheyAddTo =
-      onlyKnows("tier", inPackage("image").or(inPackage("store")).or(ports()));
+      onlyKnows(
+          "tier",
+          inPackage("image")
+              .or(inPackage("store"))
+              .or(ports())
+              .or(oneOf(Set.of(AutomaticInterval.class, MeanTime.class))));
 
   @ArchTest
   static final ArchRule shouldLetNativesKnowOnlyWhatTheyImplement =

@@ -199,6 +199,19 @@ public final class CairnOptions {
     return get(Option.MTBF);
   }
 
+  /**
+   * Mean time between two failures in which a node is lost with its images; empty if it is to be
+   * estimated.
+   */
+  public Optional<Duration> meanTimeBetweenNodeLosses() {
+    return get(Option.MTBF_NODE);
+  }
+
+  /** Mean time between two failures in which more is lost than all tiers but the shared stand. */
+  public Duration meanTimeBetweenTotalLosses() {
+    return get(Option.MTBF_ALL);
+  }
+
   /** Number of safe points between the beginnings of two epochs; empty if counting begins none. */
   public OptionalLong everySafePoints() {
     return get(Option.EVERY);
@@ -234,9 +247,17 @@ public final class CairnOptions {
     return get(Option.STORE_BANDWIDTH);
   }
 
-  /** Every how many committed epochs go to a partner; empty if none does. */
+  /**
+   * Every how many committed epochs go to a partner; empty if none does, or {@link
+   * #automaticPartner}.
+   */
   public OptionalLong partner() {
-    return get(Option.PARTNER);
+    return get(Option.PARTNER).fixed();
+  }
+
+  /** Whether it is chosen by what is measured which epochs go to a partner. */
+  public boolean automaticPartner() {
+    return get(Option.PARTNER).automatic();
   }
 
   /** How many epochs with partner copies are kept. */
@@ -249,9 +270,12 @@ public final class CairnOptions {
     return get(Option.SET);
   }
 
-  /** Every how many committed epochs are encoded in redundancy sets. */
-  public int setEvery() {
-    return get(Option.SET_EVERY);
+  /**
+   * Every how many committed epochs are encoded in redundancy sets; empty if that is chosen by what
+   * is measured.
+   */
+  public OptionalLong setEvery() {
+    return get(Option.SET_EVERY).fixed();
   }
 
   /** How many encoded epochs are kept. */
@@ -264,9 +288,9 @@ public final class CairnOptions {
     return get(Option.SHARED);
   }
 
-  /** Every how many committed epochs are flushed. */
-  public int sharedEvery() {
-    return get(Option.SHARED_EVERY);
+  /** Every how many committed epochs are flushed; empty if that is chosen by what is measured. */
+  public OptionalLong sharedEvery() {
+    return get(Option.SHARED_EVERY).fixed();
   }
 
   /** How many flushed epochs are kept. */
@@ -447,6 +471,11 @@ public final class CairnOptions {
     /** Copies the images of every so many committed epochs to a partner, from 1. */
     public Builder partner(long everyEpochs) {
       return put(Option.PARTNER, Long.toString(everyEpochs));
+    }
+
+    /** Copies images to a partner as often as loses least, by what is measured. */
+    public Builder automaticPartner() {
+      return put(Option.PARTNER, "auto");
     }
 
     /** Encodes images in redundancy sets of this size. */

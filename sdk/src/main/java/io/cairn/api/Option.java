@@ -67,6 +67,23 @@ final class Option<T> {
               + " estimates it from how many launches of the job did not come to their end and how long all have"
               + " computed, as if one failure in 24 hours had been seen before.");
 
+  static final Option<Optional<Duration>> MTBF_NODE =
+      new Option<>(
+          "mtbf.node",
+          OptionType.DURATION_OR_AUTO,
+          "auto",
+          "Mean time between two failures of the job in which a node is lost with its images, for `partner=auto` and"
+              + " `set.every=auto`. `auto` estimates it as `mtbf` is, from the failures after which images had to be"
+              + " recovered from other stores, as if one in 168 hours had been seen before.");
+
+  static final Option<Duration> MTBF_ALL =
+      new Option<>(
+          "mtbf.all",
+          OptionType.DURATION,
+          "720h",
+          "Mean time between two failures of the job in which more is lost than the other tiers can stand, for"
+              + " `shared.every=auto`.");
+
   static final Option<OptionalLong> EVERY =
       new Option<>(
           "every",
@@ -117,13 +134,14 @@ final class Option<T> {
               + " worth, so that the storage doesn't get it all at the end. An epoch takes longer, and the application"
               + " waits if the `staging` memory is too small for it.");
 
-  static final Option<OptionalLong> PARTNER =
+  static final Option<OptionType.Period> PARTNER =
       new Option<>(
           "partner",
-          OptionType.COUNT_OR_OFF,
+          OptionType.PERIOD_OR_OFF,
           "off",
           "Copy the images of every so many committed epochs to a rank in another failure group, in the background:"
-              + " a lost node's images are there. `1` copies all of them.");
+              + " a lost node's images are there. `1` copies all of them. `auto`: as often as loses least, by what the"
+              + " copies cost the program and how often nodes are lost (`mtbf.node`); it is said in the log.");
 
   static final Option<Optional<CairnOptions.SetSize>> SET =
       new Option<>(
@@ -134,12 +152,13 @@ final class Option<T> {
               + " XOR), in the background: the images of any M lost nodes of a set can be rebuilt, for M/K of the"
               + " images' size.");
 
-  static final Option<Integer> SET_EVERY =
+  static final Option<OptionType.Period> SET_EVERY =
       new Option<>(
           "set.every",
-          OptionType.positive(1_000_000),
+          OptionType.PERIOD,
           "1",
-          "With `set`: encode every so many committed epochs.");
+          "With `set`: encode every so many committed epochs. `auto`: as often as loses least, by what the encoding costs"
+              + " the program and how often nodes are lost (`mtbf.node`); it is said in the log.");
 
   static final Option<Optional<Path>> SHARED =
       new Option<>(
@@ -149,13 +168,14 @@ final class Option<T> {
           "Directory that all nodes see, to which epochs are flushed in the background: they survive the loss of all"
               + " nodes. Created if it doesn't exist.");
 
-  static final Option<Integer> SHARED_EVERY =
+  static final Option<OptionType.Period> SHARED_EVERY =
       new Option<>(
           "shared.every",
-          OptionType.positive(1_000_000),
+          OptionType.PERIOD,
           "1",
           "With `shared`: flush every so many committed epochs. One that comes while another is being flushed is left"
-              + " out.");
+              + " out. `auto`: as often as loses least, by what a flush costs the program and how often all nodes are"
+              + " lost (`mtbf.all`); it is said in the log.");
 
   static final Option<OptionalLong> SHARED_BANDWIDTH =
       new Option<>(
@@ -273,6 +293,8 @@ final class Option<T> {
           JOB,
           INTERVAL,
           MTBF,
+          MTBF_NODE,
+          MTBF_ALL,
           EVERY,
           SAFE_POINTS,
           KEEP,

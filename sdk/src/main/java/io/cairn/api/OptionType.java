@@ -82,6 +82,32 @@ record OptionType<T>(String name, String expected, Function<String, T> parser) {
                   ? OptionalLong.empty()
                   : OptionalLong.of(parseWhole(text, Long.MAX_VALUE)));
 
+  /**
+   * Every how many committed epochs a tier protects one.
+   *
+   * @param automatic whether that is chosen by what is measured
+   * @param fixed if it isn't; empty if the tier protects none
+   */
+  record Period(boolean automatic, OptionalLong fixed) {}
+
+  static final OptionType<Period> PERIOD_OR_OFF =
+      new OptionType<>(
+          "count",
+          "a whole number from 1 on, or off, or auto",
+          text ->
+              text.equals(AUTO)
+                  ? new Period(true, OptionalLong.empty())
+                  : new Period(false, COUNT_OR_OFF.parse(text)));
+
+  static final OptionType<Period> PERIOD =
+      new OptionType<>(
+          "count",
+          "a whole number from 1 to 1,000,000, or auto",
+          text ->
+              text.equals(AUTO)
+                  ? new Period(true, OptionalLong.empty())
+                  : new Period(false, OptionalLong.of(parseWhole(text, 1_000_000))));
+
   static final OptionType<Long> BYTES =
       new OptionType<>("bytes", "a size such as 64MiB or 2GiB", OptionType::parseBytes);
 

@@ -85,14 +85,6 @@ public final class AutomaticInterval {
       return "next epoch in %s%s: %s, failures every %s (%s)"
           .formatted(seconds(nanos), why, cost, seconds(failures.nanos()), failures.source());
     }
-
-    private static String seconds(long nanos) {
-      double seconds = nanos / 1e9;
-      if (seconds >= 2 * 3600) {
-        return String.format(Locale.ROOT, "%.1f h", seconds / 3600);
-      }
-      return String.format(Locale.ROOT, seconds < 10 ? "%.3f s" : "%.0f s", seconds);
-    }
   }
 
   private final Bounds bounds;
@@ -155,12 +147,21 @@ public final class AutomaticInterval {
    * @param costNanos what a checkpoint costs, 0 or more
    * @param meanNanos mean time between failures, above 0
    */
-  static long optimumNanos(long costNanos, long meanNanos) {
+  public static long optimumNanos(long costNanos, long meanNanos) {
     if (costNanos >= 2.0 * meanNanos) {
       return saturatingSum(meanNanos, costNanos);
     }
     double ratio = costNanos / (2.0 * meanNanos);
     return (long) (Math.sqrt(2.0 * costNanos * meanNanos) * (1 + Math.sqrt(ratio) / 3 + ratio / 9));
+  }
+
+  /** A time as such choices are told, in seconds or hours. */
+  public static String seconds(long nanos) {
+    double seconds = nanos / 1e9;
+    if (seconds >= 2 * 3600) {
+      return String.format(Locale.ROOT, "%.1f h", seconds / 3600);
+    }
+    return String.format(Locale.ROOT, seconds < 10 ? "%.3f s" : "%.0f s", seconds);
   }
 
   private static long saturatingSum(long a, long b) {

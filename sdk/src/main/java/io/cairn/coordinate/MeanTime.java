@@ -15,6 +15,9 @@ public record MeanTime(long nanos, String source) {
   /** What a job is thought to be like that nothing is known of. */
   static final Duration ASSUMED = Duration.ofHours(24);
 
+  /** The same of the loss of nodes. */
+  static final Duration ASSUMED_OF_NODES = Duration.ofDays(7);
+
   public MeanTime {
     if (nanos <= 0) {
       throw new IllegalArgumentException("mean time between failures: " + nanos + " ns");
@@ -34,7 +37,16 @@ public record MeanTime(long nanos, String source) {
    * @param computedNanos how long all launches have computed
    */
   public static MeanTime estimated(long failures, long computedNanos) {
-    double seen = (double) ASSUMED.toNanos() + computedNanos;
+    return estimated(failures, computedNanos, ASSUMED);
+  }
+
+  /** The same for failures in which nodes were lost, as if one in {@link #ASSUMED_OF_NODES}. */
+  public static MeanTime estimatedOfNodes(long losses, long computedNanos) {
+    return estimated(losses, computedNanos, ASSUMED_OF_NODES);
+  }
+
+  private static MeanTime estimated(long failures, long computedNanos, Duration assumed) {
+    double seen = (double) assumed.toNanos() + computedNanos;
     return new MeanTime(
         (long) (seen / (failures + 1.0)),
         String.format(
@@ -42,6 +54,6 @@ public record MeanTime(long nanos, String source) {
             "%d seen in %.1f h, and 1 in %d h assumed",
             failures,
             computedNanos / 3.6e12,
-            ASSUMED.toHours()));
+            assumed.toHours()));
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.tier;
 
+import io.cairn.image.CoreTimes;
 import io.cairn.image.CorruptImageException;
 import io.cairn.image.EpochId;
 import io.cairn.image.FileOperations;
@@ -17,6 +18,8 @@ import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.LongSupplier;
 
 /**
@@ -31,6 +34,7 @@ final class Flusher implements Closeable {
   private final TierSettings settings;
   private final Protector.Context context;
   private final SharedStore shared;
+  private final Gauges gauges;
   private final LongSupplier nanoClock;
   private final Protector.Listener listener;
   private final RateLimit limit;
@@ -39,6 +43,7 @@ final class Flusher implements Closeable {
   private Thread thread;
   private EpochId epoch;
   private EpochId failedHere;
+  private Protector.Outcome outcome;
   private EpochId failedAnywhere;
   private boolean closing;
 
@@ -46,12 +51,13 @@ final class Flusher implements Closeable {
       TierSettings settings,
       Protector.Context context,
       SharedStore shared,
-      LongSupplier nanoClock,
+      Gauges gauges,
       Protector.Listener listener) {
     this.settings = settings;
     this.context = context;
     this.shared = shared;
-    this.nanoClock = nanoClock;
+    this.gauges = gauges;
+    nanoClock = gauges.nanoClock();
     this.listener = listener;
     limit = RateLimit.of(settings.sharedBytesPerSecond());
   }
@@ -59,6 +65,11 @@ final class Flusher implements Closeable {
   /** Whether an epoch is being flushed. */
   synchronized boolean isBusy() {
     return epoch != null;
+  }
+
+  /** How the last flush ended here; empty if none has. */
+  synchronized Optional<Protector.Outcome> outcome() {
+    return Optional.ofNullable(outcome);
   }
 
   /** The epoch whose flush has failed at this rank last; null if none has. */
@@ -88,16 +99,25 @@ final class Flusher implements Closeable {
 
   private void work(EpochId next, long jobDigest) {
     long begin = nanoClock.getAsLong();
+    CoreTimes before = gauges.coreTimes().get();
     Exception failure = null;
+    boolean news = false;
     boolean published = false;
     try {
-      published = flushNow(next, jobDigest);
+      news = !shared.isCommitted(next);
+      published = news && flushNow(next, jobDigest);
     } catch (IOException | InterruptedException | RuntimeException e) {
       failure = e;
     }
     boolean tell;
     synchronized (this) {
       epoch = null;
+      outcome =
+          new Protector.Outcome(
+              failure == null,
+              news
+                  ? OptionalLong.of(gauges.coreTimes().get().takenSince(before))
+                  : OptionalLong.empty());
       failedHere = failure == null ? failedHere : next;
       tell = !closing;
     }
@@ -111,9 +131,6 @@ final class Flusher implements Closeable {
   }
 
   private boolean flushNow(EpochId next, long jobDigest) throws IOException, InterruptedException {
-    if (shared.isCommitted(next)) {
-      return false;
-    }
     int rank = context.directory().rank();
     shared.deleteUnfinished(next, rank);
     Path source = context.directory().view().imageFile(next, rank);

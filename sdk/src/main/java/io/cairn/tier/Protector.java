@@ -2,6 +2,7 @@
 package io.cairn.tier;
 
 import io.cairn.coordinate.Capture.Progress;
+import io.cairn.image.CoreTimes;
 import io.cairn.image.EpochId;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FileOperations;
@@ -23,6 +24,7 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.NavigableSet;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -35,7 +37,9 @@ import java.util.stream.Collectors;
  *
  * <p>Before each step the threads tell each other which epochs wait at their rank, and take the
  * newest that waits at all of them. So a protection that takes longer than the time between two
- * epochs leaves epochs out, the same ones on all ranks. At most two epochs wait at a rank.
+ * epochs leaves epochs out, the same ones on all ranks. At most two epochs wait at a rank. For a
+ * tier whose period is automatic all committed epochs wait, and rank 0 tells which of its own the
+ * tier protects, and which it leaves out; about others nothing is done.
  */
 public final class Protector implements Protection, Closeable {
   private static final int MOST_WAITING = 2;
@@ -59,6 +63,9 @@ public final class Protector implements Protection, Closeable {
     /** A tier couldn't protect the epoch; the computation and older protection are untouched. */
     void failed(Tier tier, EpochId epoch, Exception failure);
 
+    /** How often a tier protects an epoch from now on, and why, at rank 0. It must not wait. */
+    void chosen(Tier tier, String choice);
+
     /** Nothing is protected any more: the ranks have lost each other. */
     void ended(Exception failure);
 
@@ -68,6 +75,7 @@ public final class Protector implements Protection, Closeable {
 
   private final TierSettings settings;
   private final Context context;
+  private final Gauges gauges;
   private final LongSupplier nanoClock;
   private final Listener listener;
   private final Optional<Flusher> flusher;
@@ -78,12 +86,22 @@ public final class Protector implements Protection, Closeable {
   private final NavigableMap<EpochId, Long> digests = new TreeMap<>();
   private final Map<EpochId, Demand> demands = new TreeMap<>();
   private final Set<EpochId> underWay = new HashSet<>();
+  private final Map<EpochId, Long> committedNanos = new TreeMap<>(); // of those in digests
+  private final Map<Tier, AutomaticPeriod> periods = new EnumMap<>(Tier.class); // at rank 0
+  private final Map<Tier, Outcome> outcomes = new EnumMap<>(Tier.class); // of the last, here
   private EpochId flushing; // by some rank, as far as is known here
   private boolean flushWaits;
   private Runnable whenProtected = () -> {};
   private long commits;
   private boolean closing;
   private boolean ended;
+
+  /**
+   * What became of a tier's last protection at this rank.
+   *
+   * @param costNanos empty if all was there already
+   */
+  record Outcome(boolean done, OptionalLong costNanos) {}
 
   /** What a commit waits for. */
   private static final class Demand implements Vote {
@@ -106,24 +124,34 @@ public final class Protector implements Protection, Closeable {
     }
   }
 
-  private Protector(
-      TierSettings settings, Context context, LongSupplier nanoClock, Listener listener) {
+  private Protector(TierSettings settings, Context context, Gauges gauges, Listener listener) {
     this.settings = settings;
     this.context = context;
-    this.nanoClock = nanoClock;
+    this.gauges = gauges;
+    nanoClock = gauges.nanoClock();
     this.listener = listener;
     flusher =
         settings.tiers().contains(Tier.SHARED)
             ? context
                 .directory()
                 .shared()
-                .map(shared -> new Flusher(settings, context, shared, nanoClock, listener))
+                .map(shared -> new Flusher(settings, context, shared, gauges, listener))
             : Optional.empty();
     settings.tiers().stream()
         .filter(context.layout()::protects)
         .forEach(tier -> waiting.put(tier, new TreeSet<>()));
+    if (context.directory().rank() == 0) {
+      waiting.keySet().stream()
+          .filter(settings::isAutomatic)
+          .forEach(tier -> periods.put(tier, automatic(tier)));
+    }
     thread = new Thread(this::work, "cairn-protect");
     thread.setDaemon(true);
+  }
+
+  private AutomaticPeriod automatic(Tier tier) {
+    return new AutomaticPeriod(
+        () -> gauges.failures().apply(tier), choice -> listener.chosen(tier, choice.describe()));
   }
 
   /** Lays the tiers out, together with all ranks. Nothing is done before {@link #start}. */
@@ -134,7 +162,7 @@ public final class Protector implements Protection, Closeable {
       ErasureCode code,
       FileOperations files,
       FaultHook faults,
-      LongSupplier nanoClock,
+      Gauges gauges,
       Listener listener)
       throws Exception {
     List<String> stores = new ArrayList<>();
@@ -154,12 +182,9 @@ public final class Protector implements Protection, Closeable {
               + " tier: "
               + String.join("; ", layout.shortcomings()));
     }
-    Exchange exchange = new Exchange(transport, nanoClock, settings.stallMillis());
+    Exchange exchange = new Exchange(transport, gauges.nanoClock(), settings.stallMillis());
     return new Protector(
-        settings,
-        new Context(directory, layout, exchange, code, files, faults),
-        nanoClock,
-        listener);
+        settings, new Context(directory, layout, exchange, code, files, faults), gauges, listener);
   }
 
   /** What the tiers can't do of what was asked for, for the user to hear of once. */
@@ -181,6 +206,7 @@ public final class Protector implements Protection, Closeable {
   public synchronized void start(Optional<EpochId> restored, long jobDigest) {
     if (restored.isPresent()) {
       digests.put(restored.get(), jobDigest);
+      committedNanos.put(restored.get(), nanoClock.getAsLong());
       waiting.values().forEach(epochs -> epochs.add(restored.get()));
     }
     thread.start();
@@ -207,6 +233,7 @@ public final class Protector implements Protection, Closeable {
   public synchronized void committed(EpochId epoch, long jobDigest) {
     demands.remove(epoch);
     digests.put(epoch, jobDigest);
+    committedNanos.put(epoch, nanoClock.getAsLong());
     for (Tier tier : settings.due(commits)) {
       NavigableSet<EpochId> epochs = waiting.get(tier);
       if (epochs == null || settings.commit().equals(Optional.of(tier))) {
@@ -227,6 +254,7 @@ public final class Protector implements Protection, Closeable {
     waiting.values().forEach(needed::addAll);
     needed.addAll(demands.keySet());
     digests.keySet().retainAll(needed);
+    committedNanos.keySet().retainAll(needed);
   }
 
   @Override
@@ -311,7 +339,8 @@ public final class Protector implements Protection, Closeable {
 
   /**
    * What waits here: {@code idle|busy}, then whose flush failed, what a vote and what each tier
-   * waits for.
+   * waits for. For tiers whose period is automatic, too, how the last protection ended, and at rank
+   * 0 what is due and what is left out.
    */
   private String describe() {
     StringBuilder text =
@@ -321,7 +350,39 @@ public final class Protector implements Protection, Closeable {
     }
     demands.keySet().forEach(epoch -> append(text, "vote", epoch));
     waiting.forEach((tier, epochs) -> epochs.forEach(epoch -> append(text, tier.word(), epoch)));
+    // After the flusher was looked at: of one that is idle the outcome is known.
+    flusher.flatMap(Flusher::outcome).ifPresent(outcome -> outcomes.put(Tier.SHARED, outcome));
+    outcomes.forEach(
+        (tier, outcome) -> {
+          if (settings.isAutomatic(tier)) {
+            text.append(' ')
+                .append(ended(tier))
+                .append(':')
+                .append(outcome.done() ? "done" : "failed");
+            outcome.costNanos().ifPresent(nanos -> text.append('.').append(nanos));
+          }
+        });
+    periods.forEach(
+        (tier, period) -> {
+          if (!period.isUnderWay()) {
+            for (EpochId epoch : waiting.get(tier)) {
+              append(text, period.isDue(committedNanos.get(epoch)) ? due(tier) : left(tier), epoch);
+            }
+          }
+        });
     return text.toString();
+  }
+
+  private static String ended(Tier tier) {
+    return "ended-" + tier.word();
+  }
+
+  private static String due(Tier tier) {
+    return "due-" + tier.word();
+  }
+
+  private static String left(Tier tier) {
+    return "left-" + tier.word();
   }
 
   private static void append(StringBuilder text, String what, EpochId epoch) {
@@ -361,6 +422,13 @@ public final class Protector implements Protection, Closeable {
     if (flushersIdle) {
       flushing = null;
     }
+    for (Map.Entry<Tier, AutomaticPeriod> entry : periods.entrySet()) {
+      Tier tier = entry.getKey();
+      if (entry.getValue().isUnderWay() && (tier != Tier.SHARED || flushersIdle)) {
+        Outcome outcome = slowest(all, tier);
+        entry.getValue().ended(outcome.done(), outcome.costNanos());
+      }
+    }
     flushWaits = false;
     for (Tier tier : List.copyOf(waiting.keySet())) {
       Optional<EpochId> epoch = newestCommon(all, tier.word());
@@ -370,6 +438,20 @@ public final class Protector implements Protection, Closeable {
       if (tier == Tier.SHARED && !flushersIdle) {
         flushWaits = true;
         continue;
+      }
+      if (settings.isAutomatic(tier)) {
+        boolean due = parse(all.get(0), due(tier)).contains(epoch.get());
+        if (!due && !parse(all.get(0), left(tier)).contains(epoch.get())) {
+          continue; // not decided yet
+        }
+        if (!due) {
+          waiting.get(tier).headSet(epoch.get(), true).clear();
+          continue;
+        }
+        AutomaticPeriod period = periods.get(tier);
+        if (period != null) {
+          period.taken(committedNanos.get(epoch.get()));
+        }
       }
       waiting.get(tier).headSet(epoch.get(), true).clear();
       if (tier == Tier.SHARED) {
@@ -382,6 +464,25 @@ public final class Protector implements Protection, Closeable {
       return Optional.of(take(tier, epoch.get(), digests.get(epoch.get()), null));
     }
     return Optional.empty();
+  }
+
+  /** How a tier's last protection ended: done if at rank 0, and what it cost the slowest rank. */
+  private static Outcome slowest(List<String> all, Tier tier) {
+    boolean done = false;
+    OptionalLong cost = OptionalLong.empty();
+    String begin = ended(tier) + ":";
+    for (int rank = 0; rank < all.size(); rank++) {
+      for (String word : all.get(rank).split(" ", -1)) {
+        if (word.startsWith(begin)) {
+          String[] parts = word.substring(begin.length()).split("\\.", -1);
+          done |= rank == 0 && parts[0].equals("done");
+          if (parts.length > 1) {
+            cost = OptionalLong.of(Math.max(cost.orElse(0), Long.parseLong(parts[1])));
+          }
+        }
+      }
+    }
+    return new Outcome(done, cost);
   }
 
   private Next take(Tier tier, EpochId epoch, long digest, Demand demand) {
@@ -399,6 +500,7 @@ public final class Protector implements Protection, Closeable {
 
   private void protect(Next next) {
     long begin = nanoClock.getAsLong();
+    CoreTimes before = gauges.coreTimes().get();
     ProtectionTask task =
         next.tier() == Tier.PARTNER
             ? new PartnerTask(context, next.epoch(), next.jobDigest())
@@ -412,6 +514,11 @@ public final class Protector implements Protection, Closeable {
       throw e;
     } catch (Exception e) {
       failure = e;
+    }
+    OptionalLong cost =
+        news ? OptionalLong.of(gauges.coreTimes().get().takenSince(before)) : OptionalLong.empty();
+    synchronized (this) {
+      outcomes.put(next.tier(), new Outcome(failure == null, cost));
     }
     finished(next, failure);
     if (failure == null && news) {

@@ -13,7 +13,7 @@ import java.util.Set;
  *
  * @param failureGroup this rank's: what fails together has the same
  * @param every for each tier that is enabled, which epochs it protects: every so many committed
- *     ones, at least 1
+ *     ones, at least 1, or {@link #AUTOMATIC}
  * @param kept for each tier that is enabled, how many epochs it keeps, at least 1
  * @param sets how large redundancy sets are, if there are any
  * @param shared the directory that all nodes see, if there is one
@@ -31,11 +31,14 @@ public record TierSettings(
     Optional<Tier> commit,
     long stallMillis) {
 
+  /** As often as loses least, by what is measured. */
+  public static final int AUTOMATIC = 0;
+
   public TierSettings {
     every = Map.copyOf(every);
     kept = Map.copyOf(kept);
     for (Map.Entry<Tier, Integer> entry : every.entrySet()) {
-      if (entry.getValue() < 1 || kept.getOrDefault(entry.getKey(), 0) < 1) {
+      if (entry.getValue() < AUTOMATIC || kept.getOrDefault(entry.getKey(), 0) < 1) {
         throw new IllegalArgumentException(
             entry.getKey().word() + ": every " + entry.getValue() + " epochs, kept " + kept);
       }
@@ -69,12 +72,17 @@ public record TierSettings(
     return every.isEmpty() ? EnumSet.noneOf(Tier.class) : EnumSet.copyOf(every.keySet());
   }
 
-  /** The tiers that protect the n-th committed epoch of a launch, counted from 0. */
+  /** Whether an {@link AutomaticPeriod} says which epochs the tier protects. */
+  boolean isAutomatic(Tier tier) {
+    return every.getOrDefault(tier, 1) == AUTOMATIC;
+  }
+
+  /** The tiers that may protect the n-th committed epoch of a launch, counted from 0. */
   Set<Tier> due(long n) {
     Map<Tier, Integer> due = new EnumMap<>(Tier.class);
     every.forEach(
         (tier, period) -> {
-          if (n % period == 0) {
+          if (period == AUTOMATIC || n % period == 0) {
             due.put(tier, period);
           }
         });

@@ -163,6 +163,10 @@ class CairnOptionsTest {
     "cairn.every, 0, 'a whole number from 1 on, or off'",
     "cairn.interval, automatic, 'such as 500ms, 10s, 5m or 2h, or off, or auto'",
     "cairn.mtbf, off, 'such as 500ms, 10s, 5m or 2h, or auto'",
+    "cairn.mtbf.all, auto, 'such as 500ms, 10s, 5m or 2h'",
+    "cairn.partner, automatic, 'a whole number from 1 on, or off, or auto'",
+    "cairn.set.every, off, 'a whole number from 1 to 1,000,000, or auto'",
+    "cairn.shared.every, 0, 'a whole number from 1 to 1,000,000, or auto'",
     "cairn.mtbf, 0h, 'such as 500ms, 10s, 5m or 2h, or auto'",
     "cairn.interval, 10, 'such as 500ms, 10s, 5m or 2h, or off'",
     "cairn.interval, 0s, 'such as 500ms, 10s, 5m or 2h, or off'",
@@ -223,6 +227,35 @@ class CairnOptionsTest {
     assertTrue(byProperty("cairn.interval", "auto").automaticInterval());
     assertEquals(
         Optional.of(Duration.ofHours(2)), byProperty("cairn.mtbf", "2h").meanTimeBetweenFailures());
+  }
+
+  @Test
+  void shouldTakePeriodsOfTiersThatAreChosen() {
+    CairnOptions options = CairnOptions.defaults();
+    assertFalse(options.automaticPartner());
+    assertEquals(OptionalLong.empty(), options.partner());
+    assertEquals(OptionalLong.of(1), options.setEvery());
+    assertEquals(OptionalLong.of(1), options.sharedEvery());
+    assertEquals(Optional.empty(), options.meanTimeBetweenNodeLosses());
+    assertEquals(Duration.ofDays(30), options.meanTimeBetweenTotalLosses());
+
+    CairnOptions program = CairnOptions.builder().automaticPartner().build();
+    assertTrue(program.automaticPartner());
+    assertEquals(OptionalLong.empty(), program.partner());
+    CairnOptions operator =
+        program.resolved(
+            Map.of(
+                "cairn.partner", "3",
+                "cairn.set.every", "auto",
+                "cairn.shared.every", "auto",
+                "cairn.mtbf.node", "50h"),
+            Map.of("CAIRN_MTBF_ALL", "100h"));
+    assertFalse(operator.automaticPartner());
+    assertEquals(OptionalLong.of(3), operator.partner());
+    assertEquals(OptionalLong.empty(), operator.setEvery());
+    assertEquals(OptionalLong.empty(), operator.sharedEvery());
+    assertEquals(Optional.of(Duration.ofHours(50)), operator.meanTimeBetweenNodeLosses());
+    assertEquals(Duration.ofHours(100), operator.meanTimeBetweenTotalLosses());
   }
 
   @Test

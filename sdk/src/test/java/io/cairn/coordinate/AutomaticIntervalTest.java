@@ -212,6 +212,9 @@ class AutomaticIntervalTest {
         Duration.ofHours(9).toNanos(),
         MeanTime.estimated(3, Duration.ofHours(12).toNanos()).nanos());
     assertEquals("0 seen in 0.0 h, and 1 in 24 h assumed", MeanTime.estimated(0, 0).source());
+    MeanTime ofNodes = MeanTime.estimatedOfNodes(1, Duration.ofHours(32).toNanos());
+    assertEquals(Duration.ofHours(100).toNanos(), ofNodes.nanos());
+    assertEquals("1 seen in 32.0 h, and 1 in 168 h assumed", ofNodes.source());
     assertEquals(new MeanTime(5_000_000_000L, "given"), MeanTime.given(Duration.ofSeconds(5)));
     assertThrows(IllegalArgumentException.class, () -> new MeanTime(0, "given"));
   }

@@ -4,6 +4,8 @@ package io.cairn.testing;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 
+import io.cairn.coordinate.MeanTime;
+import io.cairn.image.CoreTimes;
 import io.cairn.image.EpochId;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FileOperations;
@@ -25,6 +27,7 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.IntFunction;
+import java.util.function.IntToLongFunction;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.Stream;
 
@@ -136,6 +139,21 @@ public final class NodesJob {
     rank.epoch(epoch, "late " + epoch);
   }
 
+  /** The same tiers, each as often as loses least. */
+  public static TierSettings automatic(TierSettings tiers) {
+    Map<Tier, Integer> every = new EnumMap<>(Tier.class);
+    tiers.every().keySet().forEach(tier -> every.put(tier, TierSettings.AUTOMATIC));
+    return new TierSettings(
+        tiers.failureGroup(),
+        every,
+        tiers.kept(),
+        tiers.sets(),
+        tiers.shared(),
+        tiers.sharedBytesPerSecond(),
+        tiers.commit(),
+        tiers.stallMillis());
+  }
+
   /** Waits until all stores have the record of a tier for an epoch. */
   public static void awaitRecord(SimulatedRank rank, Tier tier, EpochId epoch) throws Exception {
     Path record = rank.directory.directory(epoch).resolve(tier.recordName());
@@ -174,6 +192,9 @@ public final class NodesJob {
     private Optional<TierSettings> tiers = Optional.empty();
     private IntFunction<FileOperations> files = rank -> new UnsyncedFiles();
     private IntFunction<FaultHook> faults = rank -> FaultHook.NONE;
+    private IntToLongFunction costNanos = rank -> 0;
+    private IntFunction<MeanTime> failures = rank -> MeanTime.given(Duration.ofHours(24));
+    private final AtomicLong passedNanos = new AtomicLong();
 
     private Launch(IntUnaryOperator placement) {
       this.placement = placement;
@@ -195,6 +216,23 @@ public final class NodesJob {
     public Launch faults(IntFunction<FaultHook> ofRank) {
       faults = ofRank;
       return this;
+    }
+
+    /**
+     * What tiers go by whose period is automatic.
+     *
+     * @param costs what a protection costs each rank; zero, unless it is said
+     * @param ofRank how often fails what a tier protects against, as each rank thinks
+     */
+    public Launch automatic(IntFunction<Duration> costs, IntFunction<MeanTime> ofRank) {
+      costNanos = rank -> costs.apply(rank).toNanos();
+      failures = ofRank;
+      return this;
+    }
+
+    /** Time passes, at rank 0 alone. */
+    public void pass(Duration time) {
+      passedNanos.addAndGet(time.toNanos());
     }
 
     /** What is between the ranks. */
@@ -253,7 +291,14 @@ public final class NodesJob {
         rank.useTiers(
             tiers.map(t -> in("node" + node, t)).orElse(TierSettings.none("node" + node)),
             transports.transport(number));
-        rank.useClock(this::nanoTime);
+        rank.useClock(() -> nanoTime() + (number == 0 ? passedNanos.get() : 0));
+        AtomicLong asked = new AtomicLong();
+        rank.useGauges(
+            () -> {
+              long nanos = asked.incrementAndGet() * costNanos.applyAsLong(number);
+              return new CoreTimes(nanos, nanos);
+            },
+            tier -> failures.apply(number));
         part.run(rank, rank.region("u", stateBytes.applyAsInt(number)));
       } finally {
         rank.kill();

@@ -7,7 +7,9 @@ import io.cairn.capture.Registry;
 import io.cairn.coordinate.Capture.PendingImage;
 import io.cairn.coordinate.Capture.Progress;
 import io.cairn.coordinate.Group;
+import io.cairn.coordinate.MeanTime;
 import io.cairn.coordinate.SealedChannels;
+import io.cairn.image.CoreTimes;
 import io.cairn.image.EncodeMode;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FileOperations;
@@ -22,18 +24,23 @@ import io.cairn.store.JobDirectory;
 import io.cairn.store.Launch;
 import io.cairn.store.StoreSettings;
 import io.cairn.store.Transport;
+import io.cairn.tier.Gauges;
 import io.cairn.tier.Protector;
 import io.cairn.tier.Recovery;
+import io.cairn.tier.Tier;
 import io.cairn.tier.TierSettings;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ExecutorService;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 
 /** A rank with everything but MPI: the tests' stand-in for the wiring and the agent. */
 public final class SimulatedRank implements AutoCloseable {
@@ -60,6 +67,8 @@ public final class SimulatedRank implements AutoCloseable {
   private Transport transport;
   private Protector protector;
   private LongSupplier clock = System::nanoTime;
+  private Supplier<CoreTimes> coreTimes = CoreTimes::now;
+  private Function<Tier, MeanTime> failures = tier -> MeanTime.given(Duration.ofHours(24));
   private long stallMillis = 20_000;
 
   public SimulatedRank(Path directory, Group group) throws Exception {
@@ -102,6 +111,12 @@ public final class SimulatedRank implements AutoCloseable {
     clock = nanoClock;
   }
 
+  /** What automatic periods go by. To be said before the restore. */
+  public void useGauges(Supplier<CoreTimes> coreTimes, Function<Tier, MeanTime> failures) {
+    this.coreTimes = coreTimes;
+    this.failures = failures;
+  }
+
   /** Registers memory and returns its view. */
   public ByteBuffer region(String name, int lengthBytes) {
     long address = lengthBytes == 0 ? 0 : pages.allocate(lengthBytes);
@@ -135,7 +150,7 @@ public final class SimulatedRank implements AutoCloseable {
               new NativeErasureCode(),
               files,
               faults,
-              clock,
+              new Gauges(clock, coreTimes, failures),
               news);
       protector.whenProtected(store::protectionChanged);
       store.protectBy(protector);
@@ -262,6 +277,17 @@ public final class SimulatedRank implements AutoCloseable {
     store.close();
     capture.close();
     directory.close();
+  }
+
+  /** Waits until no tier is to protect an epoch any more, or is at it. */
+  public void awaitLetGo(long epoch) throws Exception {
+    long end = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+    while (protector.held().contains(directory.epochId(epoch))) {
+      if (System.nanoTime() > end) {
+        throw new AssertionError("epoch " + epoch + " is still held: " + news.all());
+      }
+      Thread.sleep(1);
+    }
   }
 
   /** What the layout of the tiers can't do. */

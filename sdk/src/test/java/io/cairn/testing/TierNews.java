@@ -30,6 +30,11 @@ public final class TierNews implements Protector.Listener {
   }
 
   @Override
+  public void chosen(Tier tier, String choice) {
+    add("chosen " + tier.word() + " " + choice);
+  }
+
+  @Override
   public void ended(Exception failure) {
     add("ended " + failure);
   }
