@@ -117,7 +117,8 @@ public record LaunchHistory(
             generation,
             state.equals(RUNNING),
             in.number("failures", 0, MOST_FAILURES),
-            in.number("node-losses", 0, MOST_FAILURES),
+            // Not there in files of releases that didn't count them.
+            in.hasNext("node-losses") ? in.number("node-losses", 0, MOST_FAILURES) : 0,
             in.number("computed-ms", 0, MOST_MILLIS));
     in.end();
     return history;

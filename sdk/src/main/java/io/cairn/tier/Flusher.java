@@ -117,7 +117,8 @@ final class Flusher implements Closeable {
               failure == null,
               news
                   ? OptionalLong.of(gauges.coreTimes().get().takenSince(before))
-                  : OptionalLong.empty());
+                  : OptionalLong.empty(),
+              nanoClock.getAsLong() - begin);
       failedHere = failure == null ? failedHere : next;
       tell = !closing;
     }

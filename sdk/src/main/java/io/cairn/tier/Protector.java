@@ -100,8 +100,9 @@ public final class Protector implements Protection, Closeable {
    * What became of a tier's last protection at this rank.
    *
    * @param costNanos empty if all was there already
+   * @param takenNanos from its beginning to its end
    */
-  record Outcome(boolean done, OptionalLong costNanos) {}
+  record Outcome(boolean done, OptionalLong costNanos, long takenNanos) {}
 
   /** What a commit waits for. */
   private static final class Demand implements Vote {
@@ -359,7 +360,11 @@ public final class Protector implements Protection, Closeable {
                 .append(ended(tier))
                 .append(':')
                 .append(outcome.done() ? "done" : "failed");
-            outcome.costNanos().ifPresent(nanos -> text.append('.').append(nanos));
+            outcome
+                .costNanos()
+                .ifPresent(
+                    nanos ->
+                        text.append('.').append(nanos).append('.').append(outcome.takenNanos()));
           }
         });
     periods.forEach(
@@ -426,7 +431,7 @@ public final class Protector implements Protection, Closeable {
       Tier tier = entry.getKey();
       if (entry.getValue().isUnderWay() && (tier != Tier.SHARED || flushersIdle)) {
         Outcome outcome = slowest(all, tier);
-        entry.getValue().ended(outcome.done(), outcome.costNanos());
+        entry.getValue().ended(outcome.done(), outcome.costNanos(), outcome.takenNanos());
       }
     }
     flushWaits = false;
@@ -466,10 +471,11 @@ public final class Protector implements Protection, Closeable {
     return Optional.empty();
   }
 
-  /** How a tier's last protection ended: done if at rank 0, and what it cost the slowest rank. */
+  /** How a tier's last protection ended: done if at rank 0; what it cost and took at most. */
   private static Outcome slowest(List<String> all, Tier tier) {
     boolean done = false;
     OptionalLong cost = OptionalLong.empty();
+    long taken = 0;
     String begin = ended(tier) + ":";
     for (int rank = 0; rank < all.size(); rank++) {
       for (String word : all.get(rank).split(" ", -1)) {
@@ -478,11 +484,12 @@ public final class Protector implements Protection, Closeable {
           done |= rank == 0 && parts[0].equals("done");
           if (parts.length > 1) {
             cost = OptionalLong.of(Math.max(cost.orElse(0), Long.parseLong(parts[1])));
+            taken = Math.max(taken, Long.parseLong(parts[2]));
           }
         }
       }
     }
-    return new Outcome(done, cost);
+    return new Outcome(done, cost, taken);
   }
 
   private Next take(Tier tier, EpochId epoch, long digest, Demand demand) {
@@ -518,7 +525,7 @@ public final class Protector implements Protection, Closeable {
     OptionalLong cost =
         news ? OptionalLong.of(gauges.coreTimes().get().takenSince(before)) : OptionalLong.empty();
     synchronized (this) {
-      outcomes.put(next.tier(), new Outcome(failure == null, cost));
+      outcomes.put(next.tier(), new Outcome(failure == null, cost, nanoClock.getAsLong() - begin));
     }
     finished(next, failure);
     if (failure == null && news) {

@@ -286,7 +286,6 @@ final class LaunchHistoryTest {
             "generation=1 state=ended failures=1 node-losses=1 computed-ms=9000000000000000000",
             "generation=1 state=ended failures=1 node-losses=1 computed-ms=5 more=1",
             "generation=1 state=ended failures=1 node-losses=-1 computed-ms=5",
-            "generation=1 state=ended failures=1 computed-ms=5",
             "generation=1 state=ended failures=1 node-losses=1")) {
       StateFile.Builder builder = StateFile.builder(LaunchHistory.FILE);
       for (String field : bad.split(" ", -1)) {
@@ -295,6 +294,19 @@ final class LaunchHistoryTest {
       Files.write(file, builder.toBytes());
       assertThrows(CorruptImageException.class, () -> LaunchHistory.read(FILES, base), bad);
     }
+  }
+
+  @Test
+  void shouldReadWhatAReleaseWroteThatDidNotCountNodes() throws Exception {
+    Files.write(
+        base.resolve("history"),
+        StateFile.builder(LaunchHistory.FILE)
+            .field("generation", 3)
+            .field("state", "running")
+            .field("failures", 2)
+            .field("computed-ms", 500)
+            .toBytes());
+    assertEquals(new LaunchHistory(3, true, 2, 0, 500), LaunchHistory.read(FILES, base));
   }
 
   @Test

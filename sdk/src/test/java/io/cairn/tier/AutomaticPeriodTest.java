@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cairn.coordinate.MeanTime;
 import io.cairn.tier.AutomaticPeriod.Choice;
+import io.cairn.tier.AutomaticPeriod.Ground;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,7 +33,7 @@ class AutomaticPeriodTest {
   private void protect(long committed, double costSeconds) {
     assertTrue(period.isDue(committed));
     period.taken(committed);
-    period.ended(true, cost(costSeconds));
+    period.ended(true, cost(costSeconds), SECOND / 10);
   }
 
   @Test
@@ -41,7 +42,7 @@ class AutomaticPeriodTest {
     period.taken(5);
     assertTrue(period.isUnderWay());
     assertThrows(IllegalStateException.class, () -> period.isDue(6));
-    period.ended(true, OptionalLong.empty()); // all was there
+    period.ended(true, OptionalLong.empty(), SECOND); // all was there
     assertFalse(period.isUnderWay());
     assertTrue(period.isDue(6));
     assertEquals(List.of(), told);
@@ -63,10 +64,10 @@ class AutomaticPeriodTest {
     protect(0, 0.2);
     assertTrue(period.isDue(OPTIMUM));
     period.taken(OPTIMUM);
-    period.ended(false, OptionalLong.empty());
+    period.ended(false, OptionalLong.empty(), SECOND);
     assertTrue(period.isDue(OPTIMUM + 1));
     period.taken(OPTIMUM + 1);
-    period.ended(true, cost(0.2));
+    period.ended(true, cost(0.2), SECOND / 10);
     assertFalse(period.isDue(OPTIMUM + SECOND));
   }
 
@@ -74,15 +75,35 @@ class AutomaticPeriodTest {
   void shouldCountFromWhatIsProtectedAlreadyToo() {
     protect(0, 0.2);
     period.taken(OPTIMUM);
-    period.ended(true, OptionalLong.empty());
+    period.ended(true, OptionalLong.empty(), SECOND);
     assertFalse(period.isDue(OPTIMUM + SECOND));
   }
 
   @Test
-  void shouldProtectEachEpochWhereThatCostsNothing() {
+  void shouldNotUseTheNetworkAllTheTimeWhereThatCostsNothing() {
     protect(0, 0);
-    assertTrue(period.isDue(1));
-    assertEquals(List.of(new Choice(0, 0, failures)), told);
+    assertFalse(period.isDue(SECOND - 1));
+    assertTrue(period.isDue(SECOND));
+    assertEquals(List.of(new Choice(SECOND, Ground.SHORTEST, 0, failures)), told);
+    assertTrue(told.get(0).describe().startsWith("protects an epoch every 1.000 s, the shortest:"));
+
+    period.taken(SECOND);
+    period.ended(true, OptionalLong.empty(), 500 * SECOND); // all was there: that tells nothing
+    assertTrue(period.isDue(2 * SECOND));
+    for (int i = 0; i < 3; i++) {
+      period.taken(SECOND);
+      period.ended(true, cost(0), 4 * SECOND);
+    }
+    assertFalse(period.isDue(13 * SECOND - 1));
+    assertTrue(period.isDue(13 * SECOND));
+    assertEquals(new Choice(12 * SECOND, Ground.TAKEN, 0, failures), told.get(1));
+    assertTrue(
+        told.get(1)
+            .describe()
+            .startsWith(
+                "protects an epoch every 12 s, 3 times what that takes: that costs 0.000 s"),
+        told.get(1)::describe);
+    assertEquals(2, told.size());
   }
 
   @Test
