@@ -72,7 +72,10 @@ public final class RestoreAgreement {
     List<String> reasons = new ArrayList<>();
     Set<EpochId> broken = new HashSet<>();
     List<String> inventories = Together.runText(group, () -> inventory(directory.view()));
-    String shared = Together.runText(group, this::sharedInventory).get(0);
+    String shared =
+        directory.shared().isPresent()
+            ? Together.runText(group, this::sharedInventory).get(0)
+            : NEWBORN;
     boolean everCommitted =
         shared.startsWith("ever") || inventories.stream().anyMatch(line -> line.startsWith("ever"));
     for (Map.Entry<EpochId, Standing> candidate :
@@ -129,9 +132,7 @@ public final class RestoreAgreement {
   }
 
   private String sharedInventory() throws IOException {
-    return group.rank() == 0 && directory.shared().isPresent()
-        ? inventory(directory.shared().get().view())
-        : NEWBORN;
+    return group.rank() == 0 ? inventory(directory.shared().orElseThrow().view()) : NEWBORN;
   }
 
   /**

@@ -185,7 +185,7 @@ public final class JobDirectory implements ImageTarget, Closeable {
     boolean write =
         leader()
             && (known.get(group.rank()).isEmpty() || known.get(group.rank()).startsWith("damaged"));
-    String shared = Together.runText(group, this::readSharedJob).get(0);
+    String shared = sharedView.isEmpty() ? "" : Together.runText(group, this::readSharedJob).get(0);
     if (shared.startsWith("unreachable ")) {
       sharedProblem = Optional.of(shared.substring("unreachable ".length()));
       shared = "";
@@ -227,12 +227,13 @@ public final class JobDirectory implements ImageTarget, Closeable {
 
   /** Rank 0 looks after the shared tier's small files. One that can't be reached is left out. */
   private String readSharedJob() throws IOException {
-    if (group.rank() != 0 || sharedView.isEmpty()) {
+    if (group.rank() != 0) {
       return "";
     }
     try {
-      files.createDirectories(sharedView.get().directory());
-      return readJob(sharedView.get());
+      StoreView shared = sharedView.orElseThrow();
+      files.createDirectories(shared.directory());
+      return readJob(shared);
     } catch (ForeignImageException e) {
       throw e;
     } catch (IOException e) {
@@ -246,11 +247,14 @@ public final class JobDirectory implements ImageTarget, Closeable {
 
   /** Rank 0 does it, if the shared tier is in use; if it fails, the tier is left out. */
   private void shareWithOthers(Together.TextStep step) throws Exception {
+    if (!usesShared()) {
+      return; // on all ranks: their settings are the same, and so is what went wrong before
+    }
     String failure =
         Together.runText(
                 group,
                 () -> {
-                  if (group.rank() != 0 || !usesShared()) {
+                  if (group.rank() != 0) {
                     return "";
                   }
                   try {

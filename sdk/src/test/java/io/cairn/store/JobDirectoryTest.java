@@ -10,10 +10,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cairn.coordinate.Group;
 import io.cairn.image.CorruptImageException;
+import io.cairn.image.FaultHook;
 import io.cairn.image.ForeignImageException;
 import io.cairn.image.StateFile;
 import io.cairn.image.SystemFiles;
+import io.cairn.restore.NoUsableEpochException;
 import io.cairn.testing.LockHolder;
+import io.cairn.testing.SimulatedRank;
 import io.cairn.testing.ThreadGroupWorld;
 import io.cairn.testing.ThreadGroupWorld.Outcome;
 import java.io.BufferedReader;
@@ -25,10 +28,12 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntFunction;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -73,6 +78,52 @@ final class JobDirectoryTest {
       assertEquals(1, directory.generation());
     }
     close(ranks);
+  }
+
+  /** How often a rank that starts on its own waits for all. */
+  private int gathersOfAStart(String job, Optional<Path> shared) throws Exception {
+    Group alone = new ThreadGroupWorld(1).group(0);
+    AtomicInteger gathers = new AtomicInteger();
+    Group counting =
+        new Group() {
+          @Override
+          public int rank() {
+            return alone.rank();
+          }
+
+          @Override
+          public int size() {
+            return alone.size();
+          }
+
+          @Override
+          public byte[][] allGather(byte[] mine) {
+            gathers.incrementAndGet();
+            return alone.allGather(mine);
+          }
+        };
+    try (SimulatedRank rank =
+        new SimulatedRank(
+            new StoreSettings(base, job, 2, 0, 0, shared),
+            counting,
+            new SystemFiles(),
+            FaultHook.NONE)) {
+      rank.restore();
+      return gathers.get();
+    }
+  }
+
+  @Test
+  void shouldAskNobodyAboutASharedTierThatThereIsNot() throws Exception {
+    int without = gathersOfAStart("without", Optional.empty());
+    // Read its job file, write it, read its generation, write it; list its epochs.
+    assertEquals(without + 5, gathersOfAStart("with", Optional.of(base.resolve("shared"))));
+    Files.createFile(base.resolve("file"));
+    Path unusable = base.resolve("file/shared");
+    NoUsableEpochException refused =
+        assertThrows(
+            NoUsableEpochException.class, () -> gathersOfAStart("unusable", Optional.of(unusable)));
+    assertTrue(refused.getMessage().contains("the shared tier can't be reached"));
   }
 
   @Test
