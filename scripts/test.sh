@@ -31,6 +31,7 @@ total_passed=0 total_failed=0 total_skipped=0
 summary=()
 failures=()
 reasons=() # of each failure; may be empty
+skips=()   # a line each: how many tests, of which kind, and why
 only='' # a test's name, or nothing
 
 run_tests() {
@@ -167,8 +168,9 @@ system_tests() { # jdk, title, more options...
 
 # Adds the counts of JUnit reports.
 count() { # title, exit status, reports...
-  local title=$1 status=$2 report suite passed=0 failed=0 skipped=0 tests broken ignored
+  local title=$1 status=$2 report suite passed=0 failed=0 skipped=0 tests broken ignored skipped_file
   shift 2
+  skipped_file=$(mktemp)
   for report in "$@"; do
     [[ -f $report ]] || continue
     suite=$(tr '\n\t' '  ' <"$report" | grep -o '<testsuite [^>]*>' | head -1)
@@ -181,7 +183,13 @@ count() { # title, exit status, reports...
     [[ $broken -eq 0 ]] || while IFS=$'\t' read -r name why; do
       fail "$name ($title)" "$why"
     done < <(failed_tests "$report")
+    [[ $ignored -eq 0 ]] || skipped_tests "$report" >>"$skipped_file"
   done
+  local number why
+  while read -r number why; do
+    skips+=("$number of $title: $why")
+  done < <(sort "$skipped_file" | uniq -c)
+  rm -f "$skipped_file"
   tally "$title" "$status" "$passed" "$failed" "$skipped"
 }
 
@@ -226,6 +234,26 @@ failed_tests() { # report
     }'
 }
 
+# A line each: why, or that nobody says so.
+skipped_tests() { # report
+  awk -v RS='<testcase ' '
+    NR > 1 {
+      why = $0
+      sub(/<system-out.*/, "", why)
+      if (!sub(/.*<skipped/, "", why)) next
+      if (why ~ /^[^>]* message="/) {
+        sub(/^[^>]* message="/, "", why)
+        sub(/".*/, "", why)
+      } else if (!sub(/^[^>]*><!\[CDATA\[/, "", why)) {
+        why = ""
+      }
+      sub(/(&#10;|\n|\]\]>).*/, "", why)
+      sub(/^[A-Za-z0-9_.$]+(Exception|Error): /, "", why)
+      sub(/^Assumption failed: /, "", why)
+      print (why == "" ? "no reason given" : substr(why, 1, 400))
+    }' "$1" | while IFS= read -r why; do unescaped "$why"; done
+}
+
 unescaped() { # the text of an XML attribute
   [[ -z $1 ]] || sed 's/&#10;/\n/g; s/&#xA;/\n/gI; s/&#x0A;/\n/gI; s/&quot;/"/g; s/&apos;/'"'"'/g; s/&lt;/</g; s/&gt;/>/g; s/&amp;/\&/g' <<<"$1"
 }
@@ -235,6 +263,11 @@ print_summary() {
   echo
   printf '  %-62s %6s %6s %7s %8s\n' '' passed failed skipped min:s
   for line in "${summary[@]}"; do echo "$line"; done
+  if [[ ${#skips[@]} -gt 0 ]]; then
+    echo
+    echo "  skipped:"
+    for line in "${skips[@]}"; do echo "    $line"; done
+  fi
   if [[ ${#failures[@]} -gt 0 ]]; then
     echo
     echo "  failed:"
