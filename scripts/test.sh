@@ -8,8 +8,9 @@ usage: ./cairn test [options]
 
   --quick        C++ and Java unit tests only, on the build JDK only
   --long         400 kills in the system tests instead of 80, 400 random programs instead of 40,
-                 messages of over 2 GiB, 10 million messages with a tag each, and all 5,904 cases of
-                 damage to a job's files instead of 492
+                 messages of over 2 GiB, 10 million messages with a tag each, lost nodes with each
+                 sample on three to six nodes instead of one drawn, and all 5,904 cases of damage to a
+                 job's files instead of 492
   --only NAME    only tests with this name: a Java test class (also with * and #method), or part of
                  a C++ test's name
   --seed N       repeats the random choices of a run of the system tests; each run prints its seed
@@ -39,7 +40,8 @@ run_tests() {
   while [[ $# -gt 0 ]]; do
     case $1 in
       --quick) quick=true ;;
-      --long) system_options+=(-Dsystemtests.kills=40 -Dsystemtests.programs=200 -Dsystemtests.huge=true -Dsystemtests.tags=10000000)
+      --long) system_options+=(-Dsystemtests.kills=40 -Dsystemtests.programs=200 -Dsystemtests.huge=true -Dsystemtests.tags=10000000
+        -Dsystemtests.product=true)
         unit_options+=(-Ddamage.all=true) ;;
       --only | --seed)
         [[ $# -ge 2 ]] || usage_error "$1 needs a value"

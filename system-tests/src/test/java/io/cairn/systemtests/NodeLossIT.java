@@ -10,55 +10,69 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Nodes are lost under jobs that the tool runs, in all the ways in which nodes are lost; the job's
  * directory is one that all nodes share. The answer is always that of an undisturbed run, and in
  * the end no process is left on any node.
+ *
+ * <p>With one sample and one number of nodes, drawn; {@code -Dsystemtests.product=true} takes all.
  */
+@ParameterizedClass(name = "{0}, {1} nodes with ranks")
+@MethodSource("io.cairn.systemtests.Rounds#ofNodes")
 class NodeLossIT {
-  private static final int NODES = 4;
-  private static final int SLOTS = 2;
-
-  /** Three nodes of the four: the last one is a spare. */
-  private static final int RANKS = 6;
+  private static final int SLOTS = Rounds.SLOTS;
 
   /** Counted from 1, of those that have ranks. */
   private static final int FIRST_RANKS_NODE = 1;
 
   private static final String OVERSUBSCRIBE = "OMPI_MCA_rmaps_base_oversubscribe";
 
-  private static final Map<Sample, String> REFERENCES = new EnumMap<>(Sample.class);
+  private static final Map<String, String> REFERENCES = new HashMap<>();
 
   @RegisterExtension final Workbench bench = new Workbench();
 
   private final SplittableRandom random = Seed.random("node loss");
+  private final Sample sample;
+  private final int used; // nodes that have ranks
+  private final int spare; // the node that has none
+  private final int ranks;
   private Nodes nodes;
 
+  NodeLossIT(Sample sample, int used) {
+    this.sample = sample;
+    this.used = used;
+    spare = used + 1;
+    ranks = used * SLOTS;
+  }
+
   private void start() throws IOException {
-    nodes = bench.nodes(NODES, SLOTS);
+    nodes = bench.nodes(spare, SLOTS);
   }
 
   @AfterEach
   void requireNoProcessLeft() {
     if (nodes != null) {
-      for (int node = 1; node <= NODES; node++) {
+      for (int node = 1; node <= nodes.count(); node++) {
         assertEquals(List.of(), nodes.processes(node), "left on node " + node);
       }
     }
   }
 
-  private MpiJob.Builder launch(Sample sample, Path hosts, String... options) {
+  private MpiJob.Builder launch(Path hosts, String... options) {
     return sample
-        .checkpointed(bench, RANKS)
+        .checkpointed(bench, ranks)
         .supervised(options)
         .on(nodes, hosts)
         .arguments("--step-millis", 10);
@@ -67,15 +81,20 @@ class NodeLossIT {
   /** Of all nodes; the last one is taken only if it is needed. */
   private Path hosts() {
     Map<Integer, String> settings = new TreeMap<>();
-    for (int node = 1; node <= NODES; node++) {
-      settings.put(node, "slots=" + SLOTS + " weight=" + (node < NODES ? 10 : 1));
+    for (int node = 1; node <= spare; node++) {
+      settings.put(node, "slots=" + SLOTS + " weight=" + (node < spare ? 10 : 1));
     }
     return nodes.hostfile(settings);
   }
 
+  private Path withoutSpare() {
+    return nodes.hostfile(IntStream.rangeClosed(1, used).toArray());
+  }
+
   /** Of an undisturbed run; the same for all tests. */
-  private String reference(Sample sample) {
-    String known = REFERENCES.computeIfAbsent(sample, s -> s.reference(bench, RANKS));
+  private String reference() {
+    String known =
+        REFERENCES.computeIfAbsent(sample + " " + ranks, key -> sample.reference(bench, ranks));
     bench.emptyFolder();
     return known;
   }
@@ -90,7 +109,7 @@ class NodeLossIT {
     assertTrue(job.livesFor(random.nextInt(60)), "it ended before anything could be lost");
   }
 
-  private String events(Sample sample) throws IOException {
+  private String events() throws IOException {
     return Files.readString(bench.files(sample.program()).folder().resolve("events.jsonl"));
   }
 
@@ -128,31 +147,29 @@ class NodeLossIT {
   @Test
   void shouldGoOnWithASpareWhenANodeDies() throws Exception {
     start();
-    Sample sample = random.nextBoolean() ? Sample.HEAT2D : Sample.PIPELINE;
-    String reference = reference(sample);
-    MpiJob job = launch(sample, hosts()).start();
+    String reference = reference();
+    MpiJob job = launch(hosts()).start();
     awaitCommit(job);
-    int lost = FIRST_RANKS_NODE + random.nextInt(3);
+    int lost = FIRST_RANKS_NODE + random.nextInt(used);
     long millis = job.millis();
     nodes.kill(lost);
     MpiJob.Outcome outcome = job.finish().requireSuccess();
     show("node " + lost + " of " + sample + " died", outcome, millis);
     assertEquals(reference, outcome.only("result "), outcome::text);
     outcome.line("cairn: " + nodes.host(lost) + " is gone: ");
-    outcome.line("cairn: launch 2: ranks ", "2 on " + nodes.host(NODES));
+    outcome.line("cairn: launch 2: ranks ", "2 on " + nodes.host(spare));
     outcome.line("cairn: generation 2 goes on from epoch 1-");
     outcome.only("cairn: done; ");
-    assertTrue(events(sample).contains("\"event\":\"host-gone\",\"host\":\"" + nodes.host(lost)));
+    assertTrue(events().contains("\"event\":\"host-gone\",\"host\":\"" + nodes.host(lost)));
   }
 
   @Test
   void shouldGoOnWithASpareWhenANodeIsLostSilentlyAndClearItWhenItIsBack() throws Exception {
     start();
-    Sample sample = Sample.HEAT2D;
-    String reference = reference(sample);
-    MpiJob job = launch(sample, hosts()).start();
+    String reference = reference();
+    MpiJob job = launch(hosts()).start();
     awaitCommit(job);
-    int lost = FIRST_RANKS_NODE + random.nextInt(3);
+    int lost = FIRST_RANKS_NODE + random.nextInt(used);
     long millis = job.millis();
     nodes.cut(lost);
     job.awaitLine("cairn: generation 2 goes on from epoch 1-");
@@ -162,7 +179,7 @@ class NodeLossIT {
     assertEquals(reference, outcome.only("result "), outcome::text);
     // By mpirun's own keepalive, or by the pulses that don't come; whichever was faster.
     outcome.line("cairn: " + nodes.host(lost) + " is gone: ");
-    outcome.line("cairn: launch 2: ranks ", "2 on " + nodes.host(NODES));
+    outcome.line("cairn: launch 2: ranks ", "2 on " + nodes.host(spare));
     outcome.only("cairn: done; ");
   }
 
@@ -205,29 +222,38 @@ class NodeLossIT {
   @Test
   void shouldRunOnFewerNodesWhereThatIsAllowed() throws Exception {
     start();
-    Sample sample = Sample.HEAT2D;
-    String reference = reference(sample);
-    MpiJob job = launch(sample, nodes.hostfile(1, 2, 3), "--oversubscribe").start();
+    String reference = reference();
+    MpiJob job = launch(withoutSpare(), "--oversubscribe").start();
     awaitCommit(job);
     nodes.kill(2);
     MpiJob.Outcome outcome = job.finish().requireSuccess();
     assertEquals(reference, outcome.only("result "), outcome::text);
-    outcome.line("cairn: launch 2: ranks 3 on " + nodes.host(1) + ", 3 on " + nodes.host(3));
+    List<String> left = new ArrayList<>();
+    int nodesLeft = used - 1;
+    for (int node = 1; node <= used; node++) {
+      if (node != 2) {
+        // The first ones have one more, if it can't be the same for all.
+        int more = left.size() < ranks % nodesLeft ? 1 : 0;
+        left.add(ranks / nodesLeft + more + " on " + nodes.host(node));
+      }
+    }
+    outcome.line("cairn: launch 2: ranks " + String.join(", ", left));
   }
 
   @Test
   void shouldWaitForANodeWhereTooFewAreLeft() throws Exception {
     start();
-    Sample sample = Sample.HEAT2D;
-    String reference = reference(sample);
-    MpiJob job = launch(sample, nodes.hostfile(1, 2, 3)).environment(OVERSUBSCRIBE, "0").start();
+    String reference = reference();
+    MpiJob job = launch(withoutSpare()).environment(OVERSUBSCRIBE, "0").start();
     awaitCommit(job);
     nodes.kill(2);
-    job.awaitLine("cairn: 6 ranks need as many slots, and the hosts that answer have 4");
+    job.awaitLine(
+        "cairn: %d ranks need as many slots, and the hosts that answer have %d"
+            .formatted(ranks, ranks - SLOTS));
     nodes.boot(2);
     MpiJob.Outcome outcome = job.finish().requireSuccess();
     outcome.line("cairn: " + nodes.host(2) + " is back");
-    outcome.line("cairn: launch 2: ranks " + onNodes(1, 2, 3));
+    outcome.line("cairn: launch 2: ranks " + onNodes(IntStream.rangeClosed(1, used).toArray()));
     assertEquals(reference, outcome.only("result "), outcome::text);
   }
 
@@ -237,40 +263,40 @@ class NodeLossIT {
     MpiJob job =
         ring("steps=100000000", "millis=10")
             .supervised("--host-wait", "1s")
-            .on(nodes, nodes.hostfile(1, 2, 3))
+            .on(nodes, withoutSpare())
             .environment(OVERSUBSCRIBE, "0")
             .start();
     awaitCommit(job);
     nodes.kill(1);
     MpiJob.Outcome outcome = job.finish();
     assertEquals(4, outcome.exitCode(), outcome::text);
-    outcome.line("cairn: gave up: 6 ranks need as many slots", "gone: " + nodes.host(1));
+    outcome.line(
+        "cairn: gave up: " + ranks + " ranks need as many slots", "gone: " + nodes.host(1));
     // From the start there is nothing to wait for.
     MpiJob.Outcome refused =
         ring("steps=1")
             .supervised("--host-wait", "10m")
-            .on(nodes, nodes.hostfile(1, 2, 3))
+            .on(nodes, withoutSpare())
             .environment(OVERSUBSCRIBE, "0")
             .run();
     assertEquals(3, refused.exitCode(), refused::text);
   }
 
   private MpiJob.Builder ring(Object... arguments) {
-    return bench.job(RANKS, Ring.class).property("cairn.every", 10).arguments(arguments);
+    return bench.job(ranks, Ring.class).property("cairn.every", 10).arguments(arguments);
   }
 
   @Test
   void shouldLeaveOutANodeOnWhichNothingCanBeStarted() throws Exception {
     start();
-    Sample sample = Sample.HEAT2D;
-    String reference = reference(sample);
-    int broken = FIRST_RANKS_NODE + random.nextInt(3);
+    String reference = reference();
+    int broken = FIRST_RANKS_NODE + random.nextInt(used);
     // It answers, but has no daemon of Open MPI.
     String orted = nodes.on(broken, "bash", "-c", "readlink -f $(command -v orted)").strip();
     assertEquals("", nodes.on(broken, "mount", "--bind", "/dev/null", orted));
-    MpiJob.Outcome outcome = launch(sample, hosts()).run().requireSuccess();
+    MpiJob.Outcome outcome = launch(hosts()).run().requireSuccess();
     outcome.line("cairn: " + nodes.host(broken) + " is gone: mpirun can't start the program there");
-    outcome.line("cairn: launch 2: ranks ", "2 on " + nodes.host(NODES));
+    outcome.line("cairn: launch 2: ranks ", "2 on " + nodes.host(spare));
     assertEquals(reference, outcome.only("result "), outcome::text);
   }
 
@@ -279,7 +305,7 @@ class NodeLossIT {
     start();
     MpiJob.Outcome outcome =
         bench
-            .job(RANKS, Stuck.class)
+            .job(ranks, Stuck.class)
             .property("cairn.every", 10)
             .arguments("steps=100", "at=60", "rank=3")
             .supervised("--stall", "5s", "--dump", "6s")
@@ -296,7 +322,7 @@ class NodeLossIT {
   void shouldTryThePreviousEpochOnceAndGiveUpOnAProgramThatDiesInOnePlace() throws Exception {
     start();
     MpiJob.Outcome outcome =
-        ring("steps=400", "millis=5", "fail=75", "rank=" + random.nextInt(RANKS))
+        ring("steps=400", "millis=5", "fail=75", "rank=" + random.nextInt(ranks))
             .supervised("--backoff", "100ms")
             .on(nodes, hosts())
             .run();
@@ -310,17 +336,17 @@ class NodeLossIT {
   void shouldPreferNodesWithMoreToGive() throws Exception {
     start();
     Map<Integer, String> hosts = new TreeMap<>();
-    hosts.put(1, "slots=2");
-    hosts.put(2, "slots=2 weight=8");
-    hosts.put(3, "slots=2 weight=8");
-    hosts.put(4, "slots=2 weight=8");
+    for (int node = 1; node <= spare; node++) {
+      hosts.put(node, "slots=" + SLOTS + (node == 1 ? "" : " weight=8"));
+    }
     MpiJob job =
         ring("steps=150", "millis=10").supervised().on(nodes, nodes.hostfile(hosts)).start();
     awaitCommit(job);
     nodes.kill(3);
     MpiJob.Outcome outcome = job.finish().requireSuccess();
     // Only when one of the better ones is lost is the first one taken.
-    outcome.line("cairn: launch 2: ranks " + onNodes(1, 2, 4));
+    int[] others = IntStream.rangeClosed(1, spare).filter(node -> node != 3).toArray();
+    outcome.line("cairn: launch 2: ranks " + onNodes(others));
     Path file = bench.files(Ring.class).folder().resolve("events.jsonl");
     String first =
         Files.readAllLines(file).stream()

@@ -289,6 +289,8 @@ final class Nodes implements AutoCloseable {
       }
       booted.pid = first.children().findFirst().orElseThrow().pid();
       String pid = Long.toString(booted.pid);
+      // Of tests that were killed: the kernel takes its time to end a network.
+      Processes.output(List.of("ip", "link", "del", link(node)), COMMAND_SECONDS);
       ip("link", "add", link(node), "type", "veth", "peer", "name", "eth0", "netns", pid);
       ip("link", "set", link(node), "master", bridge(), "up");
       // The same as before it was off: others remember it.

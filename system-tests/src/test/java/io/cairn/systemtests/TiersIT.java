@@ -12,24 +12,40 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Each node has a disk of its own, and nodes are lost with theirs: what the tiers have of it brings
  * the job back, with the answer of an undisturbed run.
+ *
+ * <p>With one sample and one number of nodes, drawn; {@code -Dsystemtests.product=true} takes all.
  */
+@ParameterizedClass(name = "{0}, {1} nodes with ranks")
+@MethodSource("io.cairn.systemtests.Rounds#ofNodes")
 class TiersIT {
-  private static final int SLOTS = 2;
+  private static final int SLOTS = Rounds.SLOTS;
 
   @RegisterExtension final Workbench bench = new Workbench();
 
   private final SplittableRandom random = Seed.random("tiers");
-  private final Sample sample = random.nextBoolean() ? Sample.HEAT2D : Sample.PIPELINE;
+  private final Sample sample;
+  private final int used; // nodes that have ranks, unless a test needs more
   private Nodes nodes;
+
+  TiersIT(Sample sample, int used) {
+    this.sample = sample;
+    this.used = used;
+  }
+
+  /** One redundancy set over all nodes; any so many of them may be lost. */
+  private String set(int parity) {
+    return "set=" + (used - parity) + "+" + parity;
+  }
 
   @AfterEach
   void requireNoProcessLeft() {
@@ -48,6 +64,10 @@ class TiersIT {
             .property("cairn.dir", nodes.local())
             .on(nodes, hosts)
             .arguments("--step-millis", 10);
+    return with(job, tiers);
+  }
+
+  private static MpiJob.Builder with(MpiJob.Builder job, String... tiers) {
     for (String tier : tiers) {
       String[] option = tier.split("=", 2);
       job.property("cairn." + option[0], option[1]);
@@ -79,7 +99,7 @@ class TiersIT {
   }
 
   /** A spare takes the place of a dead node, by itself. */
-  private void survive(int used, int lostNodes, String how, String promise, String... tiers)
+  private void survive(int lostNodes, String how, String promise, String... tiers)
       throws IOException {
     int ranks = used * SLOTS;
     nodes = bench.nodes(used + lostNodes, SLOTS);
@@ -98,29 +118,28 @@ class TiersIT {
 
   @Test
   void shouldGoOnFromPartnerCopies() throws IOException {
-    survive(3, 1, ": copied from the store of rank ", "by the partner tier", "partner=1");
+    survive(1, ": copied from the store of rank ", "by the partner tier", "partner=1");
   }
 
   @Test
   void shouldGoOnByXor() throws IOException {
-    survive(3, 1, ": rebuilt from redundancy set ", "by the set tier", "set=2+1");
+    survive(1, ": rebuilt from redundancy set ", "by the set tier", set(1));
   }
 
   @Test
   void shouldGoOnByReedSolomonWhenTwoNodesDieAtOnce() throws IOException {
-    survive(4, 2, ": rebuilt from redundancy set ", "by the set tier", "set=2+2", "commit=set");
+    survive(2, ": rebuilt from redundancy set ", "by the set tier", set(2), "commit=set");
   }
 
   @Test
   void shouldGoOnFromTheSharedTierWhenAllNodesAreLost() throws IOException {
-    int used = 3;
     int ranks = used * SLOTS;
     nodes = bench.nodes(used, SLOTS);
     String reference = sample.reference(bench, ranks);
     String shared = "shared=" + bench.folder().resolve("shared");
     MpiJob first = launch(ranks, nodes.hostfile(), shared).start();
     first.awaitLines(1, "by the shared tier");
-    lose(List.of(1, 2, 3));
+    lose(draw(used, used));
     first.finish().requireFailure();
     for (int node = 1; node <= used; node++) {
       nodes.boot(node);
@@ -135,16 +154,15 @@ class TiersIT {
   /** More is lost than the tiers can stand: said, and nothing else. */
   @Test
   void shouldRefuseToStartWhenMoreIsLostThanATierCanStand() throws IOException {
-    int used = 3;
     int ranks = used * SLOTS;
     nodes = bench.nodes(used, SLOTS);
-    MpiJob first = launch(ranks, nodes.hostfile(), "set=2+1").start();
+    MpiJob first = launch(ranks, nodes.hostfile(), set(1)).start();
     first.awaitLines(1, "by the set tier");
     lose(List.of(1, 3));
     first.finish().requireFailure();
     nodes.boot(1);
     nodes.boot(3);
-    MpiJob.Outcome second = launch(ranks, nodes.hostfile(), "set=2+1").run().requireFailure();
+    MpiJob.Outcome second = launch(ranks, nodes.hostfile(), set(1)).run().requireFailure();
     second.line("no committed epoch can be restored by all ranks");
     second.line("rank 0: nothing says what its image is");
     second.requireNo("event restored");
@@ -153,107 +171,138 @@ class TiersIT {
   /** Once on other nodes and fewer, then a second loss, before anything new was committed. */
   @Test
   void shouldMoveImagesToWhereTheirRanksRunAndProtectThemAgain() throws IOException {
-    int used = 3;
     int ranks = used * SLOTS;
     nodes = bench.nodes(used, SLOTS);
     String reference = sample.reference(bench, ranks);
     MpiJob first = launch(ranks, nodes.hostfile(), "partner=1").start();
     first.awaitLines(2, "by the partner tier");
-    List<Integer> left = draw(2, used);
-    int lost = 6 - left.get(0) - left.get(1);
-    lose(List.of(lost));
+    List<Integer> left = loseOneOf(draw(used, used));
     first.finish().requireFailure();
     MpiJob second =
-        launch(ranks, nodes.hostfile(left.get(0), left.get(1)), "partner=1")
+        launch(ranks, hostfile(left), "partner=1")
             .mpirun("--oversubscribe", "--map-by", "node")
             .property("cairn.every", "off")
             .property("cairn.interval", "off")
             .start();
     second.awaitLines(ranks, "event restored ");
     second.awaitLines(1, "by the partner tier");
-    int last = left.remove(random.nextInt(2));
-    lose(left);
+    left = loseOneOf(left);
     second.finish().requireFailure();
     MpiJob.Outcome third =
-        launch(ranks, nodes.hostfile(last), "partner=1")
-            .mpirun("--oversubscribe")
-            .run()
-            .requireSuccess();
+        launch(ranks, hostfile(left), "partner=1").mpirun("--oversubscribe").run();
+    third.requireSuccess();
     assertEquals(reference, third.only("result "), third::text);
-    third.line("no partner copies: all ranks are in one failure group");
+    if (left.size() == 1) {
+      third.line("no partner copies: all ranks are in one failure group");
+    }
   }
 
-  /** The points of an epoch's life at which a node is lost, and how often a rank has been there. */
-  private static final Map<FaultPoint, Integer> POINTS =
-      Map.of(
-          FaultPoint.DURING_CAPTURE, 8,
-          FaultPoint.MID_BLOCKS, 8,
-          FaultPoint.AFTER_SYNC, 3,
-          FaultPoint.AFTER_PENDING_RECORD, 3,
-          FaultPoint.AFTER_COMMIT_BEFORE_RENAME, 3,
-          FaultPoint.BEFORE_PROTECTION, 3,
-          FaultPoint.AFTER_PROTECTION_STREAMS, 3,
-          FaultPoint.AFTER_PENDING_PROTECTION, 3);
+  /** Returns those that are left. */
+  private List<Integer> loseOneOf(List<Integer> there) throws IOException {
+    List<Integer> left = new ArrayList<>(there);
+    lose(List.of(left.remove(random.nextInt(left.size()))));
+    return left;
+  }
 
-  /** In the middle of an epoch, and once more in the middle of the recovery. */
+  private Path hostfile(List<Integer> wanted) {
+    return nodes.hostfile(wanted.stream().mapToInt(Integer::intValue).toArray());
+  }
+
+  /** Where in an epoch's life a rank is, and how often it has been there when its node is lost. */
+  private record Stage(int times, List<FaultPoint> points) {}
+
+  private static final Stage CAPTURE = new Stage(8, List.of(FaultPoint.DURING_CAPTURE));
+  private static final Stage ENCODE = new Stage(8, List.of(FaultPoint.MID_BLOCKS));
+  private static final Stage COMMIT =
+      new Stage(
+          3,
+          List.of(
+              FaultPoint.AFTER_SYNC,
+              FaultPoint.AFTER_PENDING_RECORD,
+              FaultPoint.AFTER_COMMIT_BEFORE_RENAME));
+  private static final Stage PROTECTION =
+      new Stage(
+          3,
+          List.of(
+              FaultPoint.BEFORE_PROTECTION,
+              FaultPoint.AFTER_PROTECTION_STREAMS,
+              FaultPoint.AFTER_PENDING_PROTECTION));
+  private static final Stage RECOVERY = new Stage(1, List.of(FaultPoint.AFTER_RECOVERED_IMAGE));
+
+  /** One node after the other, with its disk, each in another stage of the job's life. */
   @Test
-  void shouldComeBackWhenANodeIsLostInTheMiddle() throws IOException {
-    int used = 3;
+  void shouldComeBackWheneverANodeIsLost() throws IOException {
     int ranks = used * SLOTS;
     nodes = bench.nodes(used, SLOTS);
     String reference = sample.reference(bench, ranks);
-    List<FaultPoint> points = POINTS.keySet().stream().sorted().toList();
-    FaultPoint point = points.get(random.nextInt(points.size()));
     String[] tiers =
         random.nextBoolean()
             ? new String[] {"partner=1", "commit=partner"}
-            : new String[] {"set=2+1", "commit=set"};
-    int lost = 1 + random.nextInt(used);
-    int dying = (lost - 1) * SLOTS; // the node's store is this rank's to lead
-    System.out.printf("node %d is lost at %s, %s%n", lost, point, tiers[1]);
-    MpiJob.Outcome first =
-        launch(ranks, nodes.hostfile(), tiers)
-            .environment("CAIRN_TEST_FAULT", point + ":" + dying + ":" + POINTS.get(point))
-            .run()
-            .requireFailure();
-    assertTrue(first.events().newestCommitted() > 0, first::text);
-    lose(List.of(lost));
-    nodes.boot(lost);
-    MpiJob.Outcome second =
-        launch(ranks, nodes.hostfile(), tiers)
-            .environment(
-                "CAIRN_TEST_FAULT", FaultPoint.AFTER_RECOVERED_IMAGE + ":" + (dying + 1) + ":1")
-            .run()
-            .requireFailure();
-    second.requireNo("event restored");
-    MpiJob.Outcome third = launch(ranks, nodes.hostfile(), tiers).run().requireSuccess();
-    assertEquals(reference, third.only("result "), third::text);
-    List<EventLog.Event> restored = third.events().of("restored");
-    assertEquals(ranks, restored.size(), third::text);
+            : new String[] {set(1), "commit=set"};
+    List<Stage> stages = new ArrayList<>();
+    for (Stage stage : List.of(CAPTURE, ENCODE, COMMIT, PROTECTION)) {
+      stages.add(random.nextInt(stages.size() + 1), stage);
+    }
+    // There must be something to recover.
+    stages.add(1 + random.nextInt(stages.size()), RECOVERY);
+    long committed = 0; // the newest safe point that all ranks can go on from
+    int lost = 0;
+    for (Stage stage : stages) {
+      // A recovery is one of the ranks whose node was lost before it.
+      int node = stage.equals(RECOVERY) ? lost : 1 + random.nextInt(used);
+      // The first rank of a node leads its store, the second has its image recovered as well.
+      int dying = (node - 1) * SLOTS + (stage.equals(RECOVERY) ? 1 : 0);
+      FaultPoint point = stage.points().get(random.nextInt(stage.points().size()));
+      System.out.printf("node %d is lost at %s, %s%n", node, point, tiers[1]);
+      MpiJob.Outcome outcome =
+          launch(ranks, nodes.hostfile(), tiers)
+              .environment("CAIRN_TEST_FAULT", point + ":" + dying + ":" + stage.times())
+              .run()
+              .requireFailure();
+      requireRestored(outcome, stage.equals(RECOVERY) ? 0 : ranks, committed);
+      for (EventLog.Event event : outcome.events().of("committed")) {
+        // What was committed was protected.
+        committed = Math.max(committed, event.number("safepoint"));
+      }
+      lose(List.of(node));
+      nodes.boot(node);
+      lost = node;
+    }
+    MpiJob.Outcome last = launch(ranks, nodes.hostfile(), tiers).run().requireSuccess();
+    assertEquals(reference, last.only("result "), last::text);
+    requireRestored(last, ranks, committed);
+  }
+
+  private static void requireRestored(MpiJob.Outcome launch, int ranks, long committed) {
+    List<EventLog.Event> restored = launch.events().of("restored");
+    assertEquals(committed == 0 ? 0 : ranks, restored.size(), launch::text);
     for (EventLog.Event event : restored) {
-      // What was committed was protected.
-      assertTrue(event.epoch() >= first.events().newestCommitted(), third::text);
+      assertTrue(event.number("safepoint") >= committed, launch::text);
     }
   }
 
   /** What it still has is of a past that the job has gone on from. */
   @Test
   void shouldTakeANodeBackThatHasOldEpochs() throws IOException {
-    int used = 3;
     int ranks = used * SLOTS;
     nodes = bench.nodes(used + 1, SLOTS);
     String reference = sample.reference(bench, ranks);
-    MpiJob first = launch(ranks, nodes.hostfile(1, 2, 3), "partner=1").start();
+    int spare = used + 1;
+    List<Integer> before = draw(used, used);
+    MpiJob first = launch(ranks, hostfile(before), "partner=1").start();
     first.awaitLines(2, "by the partner tier");
-    nodes.kill(2);
+    int stale = before.get(random.nextInt(used));
+    nodes.kill(stale);
     first.finish().requireFailure();
-    MpiJob second = launch(ranks, nodes.hostfile(1, 3, 4), "partner=1").start();
+    List<Integer> between = new ArrayList<>(before);
+    between.remove(Integer.valueOf(stale));
+    between.add(spare);
+    MpiJob second = launch(ranks, hostfile(between), "partner=1").start();
     second.awaitLines(3, "by the partner tier");
-    nodes.kill(4);
+    nodes.kill(spare);
     MpiJob.Outcome died = second.finish().requireFailure();
-    nodes.boot(2);
-    MpiJob.Outcome third = launch(ranks, nodes.hostfile(1, 2, 3), "partner=1").run();
-    third.requireSuccess();
+    nodes.boot(stale);
+    MpiJob.Outcome third = launch(ranks, hostfile(before), "partner=1").run().requireSuccess();
     assertEquals(reference, third.only("result "), third::text);
     long oldest =
         died.events().of("committed").stream().mapToLong(EventLog.Event::epoch).min().orElseThrow();
@@ -279,6 +328,55 @@ class TiersIT {
     assertEquals(reference, forced.only("result "), forced::text);
   }
 
+  /** It is full in the middle of a flush; later there is room. */
+  @Test
+  void shouldGoOnWithoutASharedTierThatIsFull() throws IOException {
+    int ranks = SLOTS;
+    Path disk = bench.smallFileSystem(1);
+    // What is left is less than any image.
+    Path other = Files.write(disk.resolve("other"), new byte[(1 << 20) - (32 << 10)]);
+    nodes = bench.nodes(1, SLOTS);
+    String reference = Sample.HEAT2D.reference(bench, ranks);
+    MpiJob job = onOneNode("shared=" + disk, "encode=small").start();
+    job.awaitLine("could not be protected by the shared tier: ");
+    Files.delete(other);
+    job.awaitLine("by the shared tier, after ");
+    MpiJob.Outcome outcome = job.finish().requireSuccess();
+    assertEquals(reference, outcome.only("result "), outcome::text);
+    outcome.line("No space left on device");
+    assertEquals(List.of(), outcome.events().of("abandoned"), outcome::text);
+  }
+
+  /** It takes longer than the job lives: epochs are committed, and their protection waits. */
+  @Test
+  void shouldGoOnBesideASharedTierThatIsSlow() throws IOException {
+    nodes = bench.nodes(1, SLOTS);
+    String reference = Sample.HEAT2D.reference(bench, SLOTS);
+    String shared = "shared=" + bench.folder().resolve("shared");
+    MpiJob slow = onOneNode(shared, "shared.bandwidth=4KiB").start();
+    slow.awaitLines(5, "event committed rank=0 ");
+    slow.killAll();
+    MpiJob.Outcome killed = slow.finish().requireFailure();
+    killed.requireNo("by the shared tier");
+    MpiJob.Outcome second = onOneNode(shared).run().requireSuccess();
+    assertEquals(reference, second.only("result "), second::text);
+    second.line("by the shared tier, after ");
+    for (EventLog.Event event : second.events().of("restored")) {
+      assertTrue(event.epoch() >= killed.events().newestCommitted(), second::text);
+    }
+  }
+
+  /** The sample whose images are not small. */
+  private MpiJob.Builder onOneNode(String... tiers) {
+    MpiJob.Builder job =
+        Sample.HEAT2D
+            .checkpointed(bench, SLOTS)
+            .property("cairn.dir", nodes.local())
+            .on(nodes, nodes.hostfile())
+            .arguments("--step-millis", 10);
+    return with(job, tiers);
+  }
+
   private static final List<String> DAMAGES = List.of("erase", "flip a bit of", "truncate");
 
   /** What is damaged of a node's files, by what their names begin or end with. */
@@ -287,7 +385,6 @@ class TiersIT {
   /** A part of the damage matrix that unit tests have whole (docs/damage.md), drawn. */
   @Test
   void shouldRestoreWhateverIsDamagedOnOneNode() throws IOException {
-    int used = 3;
     int ranks = used * SLOTS;
     nodes = bench.nodes(used, SLOTS);
     String reference = sample.reference(bench, ranks);
@@ -295,7 +392,7 @@ class TiersIT {
     String[] tiers =
         partner
             ? new String[] {"partner=1", "commit=partner"}
-            : new String[] {"set=2+1", "commit=set"};
+            : new String[] {set(1), "commit=set"};
     MpiJob first = launch(ranks, nodes.hostfile(), tiers).start();
     first.awaitLines(3, "event committed rank=0 ");
     first.killAll();
