@@ -313,6 +313,32 @@ class TiersIT {
     }
   }
 
+  /** What a protection costs is measured, and how often nodes are lost is remembered. */
+  @Test
+  void shouldChooseHowOftenEachTierProtects() throws IOException {
+    int used = 2;
+    int ranks = used * SLOTS;
+    nodes = bench.nodes(used, SLOTS);
+    String reference = sample.reference(bench, ranks);
+    List<String> tiers = new ArrayList<>(List.of("partner=auto", "set=1+1", "set.every=auto"));
+    tiers.addAll(List.of("shared=" + bench.folder().resolve("shared"), "shared.every=auto"));
+    List<String> given = new ArrayList<>(tiers);
+    given.addAll(List.of("mtbf.node=50h", "mtbf.all=100h"));
+    MpiJob first = launch(ranks, nodes.hostfile(), given.toArray(new String[0])).start();
+    for (String tier : List.of("partner", "set", "shared")) {
+      first.awaitLines(1, "the " + tier + " tier protects an epoch every ");
+    }
+    lose(List.of(2));
+    MpiJob.Outcome died = first.finish().requireFailure();
+    died.line("the set tier protects ", "what it protects against is every 50.0 h (given)");
+    died.line("the shared tier protects ", "what it protects against is every 100.0 h (given)");
+    nodes.boot(2);
+    MpiJob.Outcome second =
+        launch(ranks, nodes.hostfile(), tiers.toArray(new String[0])).run().requireSuccess();
+    assertEquals(reference, second.only("result "), second::text);
+    second.line("the partner tier protects ", " every 84.0 h (1 seen in 0.0 h, and 1 in 168 h ");
+  }
+
   @Test
   void shouldLeaveASharedTierOutThatCanNotBeUsed() throws IOException {
     int ranks = SLOTS;
