@@ -241,7 +241,13 @@ final class EnabledSession extends Session {
       } else {
         log.fresh(directory.generation(), directory.directory());
       }
-      tiers.start(store, log, this::endFenced, choice.epoch(), choice.jobDigest());
+      tiers.start(
+          store,
+          log,
+          Optional.ofNullable(reporter),
+          this::endFenced,
+          choice.epoch(),
+          choice.jobDigest());
       store.ranksAgreed(choice.epoch(), !choice.recovered().isEmpty(), choice.broken());
       capture.prepare();
       if (reporter != null) {
@@ -297,7 +303,10 @@ final class EnabledSession extends Session {
     if (options.automaticInterval() && rank() == 0) {
       coordinator.choose(
           new AutomaticInterval(
-              AutomaticInterval.Bounds.STANDARD, this::meanTimeBetweenFailures, log::chosen));
+              AutomaticInterval.Bounds.STANDARD, this::meanTimeBetweenFailures, this::chosen));
+    }
+    if (reporter != null) {
+      options.interval().ifPresent(i -> reporter.chosen("interval", i.toNanos(), "as given"));
     }
     opened = coordinator.gate();
     gate = opened;
@@ -307,6 +316,13 @@ final class EnabledSession extends Session {
     Thread finalizing = new Thread(this::closeInFinalize, "cairn-finalize");
     finalizing.setDaemon(true);
     finalizing.start();
+  }
+
+  private void chosen(AutomaticInterval.Choice interval) {
+    log.chosen(interval);
+    if (reporter != null) {
+      reporter.chosen("interval", interval.nanos(), interval.describe());
+    }
   }
 
   private MeanTime meanTimeBetweenFailures() {

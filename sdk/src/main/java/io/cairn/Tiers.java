@@ -9,6 +9,7 @@ import io.cairn.image.FaultHook;
 import io.cairn.image.FileOperations;
 import io.cairn.natives.NativeErasureCode;
 import io.cairn.natives.NativeTransport;
+import io.cairn.report.ProgressReporter;
 import io.cairn.store.DirectoryStore;
 import io.cairn.store.FencedException;
 import io.cairn.store.JobDirectory;
@@ -119,6 +120,7 @@ final class Tiers {
   void start(
       DirectoryStore store,
       EpochLogger log,
+      Optional<ProgressReporter> reporter,
       Consumer<FencedException> whenFenced,
       Optional<EpochId> restored,
       long jobDigest)
@@ -135,7 +137,7 @@ final class Tiers {
             files,
             faults,
             new Gauges(System::nanoTime, CoreTimes::now, tier -> meanTime(tier, options, store)),
-            listener(log, whenFenced));
+            listener(log, reporter, whenFenced));
     log.shortcomings(protector.shortcomings());
     protector.whenProtected(store::protectionChanged);
     store.protectBy(protector);
@@ -143,7 +145,7 @@ final class Tiers {
   }
 
   private static Protector.Listener listener(
-      EpochLogger log, Consumer<FencedException> whenFenced) {
+      EpochLogger log, Optional<ProgressReporter> reporter, Consumer<FencedException> whenFenced) {
     return new Protector.Listener() {
       @Override
       public void isProtected(Tier tier, EpochId epoch, double seconds) {
@@ -156,8 +158,9 @@ final class Tiers {
       }
 
       @Override
-      public void chosen(Tier tier, String choice) {
+      public void chosen(Tier tier, long nanos, String choice) {
         log.chosen(tier, choice);
+        reporter.ifPresent(r -> r.chosen(tier.word(), nanos, choice));
       }
 
       @Override

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
@@ -49,6 +50,7 @@ public final class ProgressReporter implements PulseWatch {
   // Each is right by itself; a line that mixes two pulses misleads nobody.
   private volatile Phase phase = Phase.STARTING;
   private volatile String restored = "";
+  private final Map<String, String> choices = new ConcurrentSkipListMap<>();
   private volatile long pulses;
   private volatile long lowest = -1;
   private volatile long highest = -1;
@@ -98,6 +100,17 @@ public final class ProgressReporter implements PulseWatch {
     enter(Phase.RUNNING);
   }
 
+  /**
+   * How much time passes between two epochs, or between two that a tier protects.
+   *
+   * @param what {@code interval}, or the tier's name
+   * @param why for people
+   */
+  public void chosen(String what, long nanos, String why) {
+    String value = String.format(Locale.ROOT, "%.3f %s", nanos / 1e9, why);
+    choices.put(what, URLEncoder.encode(value, StandardCharsets.UTF_8));
+  }
+
   /** The main loop is over. */
   public void done() {
     enter(Phase.DONE);
@@ -144,6 +157,7 @@ public final class ProgressReporter implements PulseWatch {
       line.append(" epoch=").append(generation).append('-').append(committed);
       line.append(" at=").append(epochSafePoint);
     }
+    choices.forEach((what, value) -> line.append(" every-").append(what).append('=').append(value));
     return line.append('\n').toString();
   }
 

@@ -16,7 +16,9 @@
  * nor will there be a pulse), {@code generation}, {@code ranks}, {@code directory} of the job,
  * {@code restored} and {@code from}: epoch and safe point that the launch went on from, {@code
  * pulses}, {@code lowest} and {@code highest}: safe points passed by the last and the foremost
- * rank, {@code epoch} and {@code at}: the last committed epoch and its safe point. What isn't known
- * is left out; a reader skips names that it doesn't know.
+ * rank, {@code epoch} and {@code at}: the last committed epoch and its safe point, {@code
+ * every-interval}, {@code every-partner}, {@code every-set}, {@code every-shared}: seconds between
+ * two epochs, or two that the tier protects, a space, and why. What isn't known is left out; a
+ * reader skips names that it doesn't know.
  */
 package io.cairn.report;

@@ -64,7 +64,7 @@ public final class Protector implements Protection, Closeable {
     void failed(Tier tier, EpochId epoch, Exception failure);
 
     /** How often a tier protects an epoch from now on, and why, at rank 0. It must not wait. */
-    void chosen(Tier tier, String choice);
+    void chosen(Tier tier, long nanos, String choice);
 
     /** Nothing is protected any more: the ranks have lost each other. */
     void ended(Exception failure);
@@ -152,7 +152,8 @@ public final class Protector implements Protection, Closeable {
 
   private AutomaticPeriod automatic(Tier tier) {
     return new AutomaticPeriod(
-        () -> gauges.failures().apply(tier), choice -> listener.chosen(tier, choice.describe()));
+        () -> gauges.failures().apply(tier),
+        choice -> listener.chosen(tier, choice.nanos(), choice.describe()));
   }
 
   /** Lays the tiers out, together with all ranks. Nothing is done before {@link #start}. */

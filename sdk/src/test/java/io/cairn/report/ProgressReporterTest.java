@@ -82,6 +82,10 @@ class ProgressReporterTest {
         reporter.pulsed(12, 610, 611);
         await(in, "phase=running", "restored=2-7", "from=600", "pulses=12");
         await(in, "lowest=610", "highest=611");
+        reporter.chosen("set", 3_000_000_000L, "as given");
+        reporter.chosen("set", 61_500_000_000L, "50 % = a=b");
+        reporter.chosen("interval", 1_000_000L, "as given");
+        await(in, "every-set=61.500+50+%25+%3D+a%3Db", "every-interval=0.001+as+given");
       }
     }
     // The listener is gone: the job's side neither fails nor waits.

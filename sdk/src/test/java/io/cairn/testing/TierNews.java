@@ -30,7 +30,7 @@ public final class TierNews implements Protector.Listener {
   }
 
   @Override
-  public void chosen(Tier tier, String choice) {
+  public void chosen(Tier tier, long nanos, String choice) {
     add("chosen " + tier.word() + " " + choice);
   }
 

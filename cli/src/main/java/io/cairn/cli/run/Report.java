@@ -3,9 +3,11 @@ package io.cairn.cli.run;
 
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /**
  * What rank 0 says of its launch; see the SDK's {@code io.cairn.report}.
@@ -18,6 +20,8 @@ import java.util.Optional;
  * @param highest by the foremost one
  * @param epoch the last one that this launch committed; empty if none
  * @param at that epoch's safe point
+ * @param choices how much time passes between two epochs ({@code interval}), and between two that a
+ *     tier protects, by its name; where that is known
  */
 public record Report(
     Phase phase,
@@ -29,7 +33,19 @@ public record Report(
     long lowest,
     long highest,
     String epoch,
-    long at) {
+    long at,
+    Map<String, Choice> choices) {
+
+  /** The time, and why it is that. */
+  public record Choice(double seconds, String why) {}
+
+  private static final String CHOICE = "every-";
+  private static final int MOST_CHOICES = 8;
+  private static final int LONGEST_REASON = 300;
+
+  public Report {
+    choices = Collections.unmodifiableMap(new TreeMap<>(choices));
+  }
 
   /** How far the program is. */
   public enum Phase {
@@ -78,10 +94,28 @@ public record Report(
               number(fields, "lowest", -1),
               number(fields, "highest", -1),
               epoch(fields, "epoch"),
-              number(fields, "at", 0)));
+              number(fields, "at", 0),
+              choices(fields)));
     } catch (IllegalArgumentException e) {
       return Optional.empty();
     }
+  }
+
+  private static Map<String, Choice> choices(Map<String, String> fields) {
+    Map<String, Choice> choices = new TreeMap<>();
+    fields.forEach(
+        (name, value) -> {
+          int space = value.indexOf(' ');
+          if (name.startsWith(CHOICE) && space > 0 && choices.size() < MOST_CHOICES) {
+            String why = value.substring(space + 1).replaceAll("[^\\x20-\\x7e]", "?");
+            choices.put(
+                name.substring(CHOICE.length()).replaceAll("[^a-z]", "?"),
+                new Choice(
+                    Double.parseDouble(value.substring(0, space)),
+                    why.substring(0, Math.min(why.length(), LONGEST_REASON))));
+          }
+        });
+    return choices;
   }
 
   private static long number(Map<String, String> fields, String name, long otherwise) {

@@ -155,29 +155,9 @@ public final class Runner {
       }
       if (now - shownNanos >= TimeUnit.MILLISECONDS.toNanos(STATUS_MILLIS)) {
         shownNanos = now;
-        console.status(status(now));
+        console.status(StatusLine.of(supervisor.status(), local, now - begunNanos));
       }
     }
-  }
-
-  private String status(long now) {
-    Supervisor.Status s = supervisor.status();
-    StringBuilder line = new StringBuilder("[" + s.state());
-    line.append(" | ").append(s.epoch().isEmpty() ? "no epoch yet" : "epoch " + s.epoch());
-    if (s.epochAgeNanos() >= 0) {
-      line.append(", ").append(Times.show(s.epochAgeNanos())).append(" old");
-    }
-    if (s.safePoint() >= 0) {
-      line.append(" | safe point ").append(s.safePoint());
-    }
-    if (!local) {
-      line.append(" | ").append(s.hosts()).append(" hosts");
-      if (!s.gone().isEmpty()) {
-        line.append(", gone: ").append(String.join(" ", s.gone()));
-      }
-    }
-    line.append(" | ").append(s.restarts()).append(" restarts");
-    return line.append(" | ").append(Times.show(now - begunNanos)).append(']').toString();
   }
 
   // ---- what happens

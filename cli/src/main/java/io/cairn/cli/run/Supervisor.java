@@ -193,6 +193,7 @@ public final class Supervisor {
    * @param epochAgeNanos since it was seen to be committed, -1 if that isn't known
    * @param safePoint the foremost rank's, -1 if unknown
    * @param gone hosts that can't be used
+   * @param choices the time between two epochs, and between two that a tier protects
    */
   public record Status(
       String state,
@@ -201,7 +202,8 @@ public final class Supervisor {
       long safePoint,
       int hosts,
       List<String> gone,
-      int restarts) {}
+      int restarts,
+      Map<String, Report.Choice> choices) {}
 
   public Supervisor(RunSettings settings) {
     this.settings = settings;
@@ -281,7 +283,8 @@ public final class Supervisor {
         attempt == null || attempt.last == null ? -1 : attempt.last.highest(),
         attempt == null ? 0 : attempt.placement.shares().size(),
         gone.keySet().stream().map(Host::shown).toList(),
-        restarts());
+        restarts(),
+        attempt == null || attempt.last == null ? Map.of() : attempt.last.choices());
   }
 
   private int restarts() {
@@ -561,6 +564,14 @@ public final class Supervisor {
     if (newPhase && report.phase() == Phase.RUNNING) {
       tellRestored(report);
     }
+    report
+        .choices()
+        .forEach(
+            (what, choice) -> {
+              if (before == null || !choice.equals(before.choices().get(what))) {
+                tell("chosen", "", "what", what, "seconds", choice.seconds(), "why", choice.why());
+              }
+            });
     if (!report.epoch().isEmpty() && !report.epoch().equals(attempt.committed)) {
       attempt.committed = report.epoch();
       newestEpoch = report.epoch();

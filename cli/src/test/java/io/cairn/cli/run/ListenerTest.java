@@ -59,7 +59,8 @@ class ListenerTest {
     assertNotEquals(old, token);
     assertEquals(32, token.length());
     String line =
-        "phase=running generation=3 ranks=4 directory=%2Fa+b restored=2-7 from=60 pulses=5 lowest=61 highest=62 new=1\n";
+        "phase=running generation=3 ranks=4 directory=%2Fa+b restored=2-7 from=60 pulses=5 lowest=61 highest=62 new=1"
+            + " every-set=312.5+that%0Acosts every-none=5\n";
     try (Socket hungUpOn = send("cairn-reports 1 " + old + "\n" + line);
         Socket nonsense = send("GET / HTTP/1.1\n" + line);
         Socket endless = send("x".repeat(100_000))) {
@@ -73,8 +74,9 @@ class ListenerTest {
       }
     }
     try (Socket socket = send("cairn-reports 1 " + token + "\nnonsense\n" + line)) {
+      Map<String, Report.Choice> chosen = Map.of("set", new Report.Choice(312.5, "that?costs"));
       assertEquals(
-          Map.entry(2, new Report(Phase.RUNNING, 3, "/a b", "2-7", 60, 5, 61, 62, "", 0)),
+          Map.entry(2, new Report(Phase.RUNNING, 3, "/a b", "2-7", 60, 5, 61, 62, "", 0, chosen)),
           heard.take());
       assertTrue(heard.isEmpty());
       assertTrue(socket.isConnected());

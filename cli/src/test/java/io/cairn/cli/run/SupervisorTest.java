@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -32,6 +33,7 @@ class SupervisorTest {
     final Set<Host> unusable = new HashSet<>();
     final List<Action.Look> lookedAt = new ArrayList<>();
     final List<Action> all = new ArrayList<>();
+    Map<String, Report.Choice> choices = Map.of();
     long nanos = 1_000_000;
     int launch;
     Set<String> avoid = Set.of();
@@ -149,7 +151,8 @@ class SupervisorTest {
           new Event.Reported(
               launch,
               new Report(
-                  phase, launch, "/jobs/J", restored, from, pulses, highest, highest, epoch, at)));
+                  phase, launch, "/jobs/J", restored, from, pulses, highest, highest, epoch, at,
+                  choices)));
     }
 
     /** It restores, and comes to a safe point, a step at each report. */
@@ -586,12 +589,32 @@ class SupervisorTest {
   void shouldTellHowThingsStand() {
     World world = World.nodes().begin().pass(2);
     assertEquals(
-        new Supervisor.Status("starting", "", -1, -1, 2, List.of(), 0), world.supervisor.status());
+        new Supervisor.Status("starting", "", -1, -1, 2, List.of(), 0, Map.of()),
+        world.supervisor.status());
     world.run("", 0, 7).commit("", 0, "1-1", 7);
     world.passWithPulses(3, Phase.RUNNING, 9);
     Supervisor.Status status = world.supervisor.status();
     assertEquals(
-        new Supervisor.Status("running", "1-1", World.seconds(3), 9, 2, List.of(), 0), status);
+        new Supervisor.Status("running", "1-1", World.seconds(3), 9, 2, List.of(), 0, Map.of()),
+        status);
+  }
+
+  @Test
+  void shouldTellWhatWasChosenOnceAndAgainWhenItChanges() {
+    World world = World.local().begin().run("", 0, 3);
+    world.choices = Map.of("interval", new Report.Choice(30, "why"));
+    world.run("", 0, 5);
+    assertEquals(world.choices, world.supervisor.status().choices());
+    world.choices =
+        Map.of("interval", new Report.Choice(40, "why"), "set", new Report.Choice(300, "that"));
+    world.run("", 0, 7).dies(1);
+    List<String> told =
+        world.all.stream()
+            .filter(action -> action instanceof Action.Tell tell && tell.event().equals("chosen"))
+            .map(action -> ((Action.Tell) action).fields())
+            .map(f -> f.get("what") + " " + f.get("seconds") + " " + f.get("why"))
+            .toList();
+    assertEquals(List.of("interval 30.0 why", "interval 40.0 why", "set 300.0 that"), told);
   }
 
   @Test
@@ -600,7 +623,7 @@ class SupervisorTest {
     world.expectLaunch(2);
     world.on(
         new Event.Reported(
-            1, new Report(Phase.RUNNING, 1, "/jobs/J", "", 0, 9, 99, 99, "1-9", 99)));
+            1, new Report(Phase.RUNNING, 1, "/jobs/J", "", 0, 9, 99, 99, "1-9", 99, Map.of())));
     assertEquals("1-1", world.supervisor.status().epoch());
     assertEquals(-1, world.supervisor.status().safePoint());
   }
