@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.cli.run;
 
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /**
- * What is run on each host: ends what carries a run's mark in its environment or command line, and
- * tells how much the host has to give. Needs a POSIX shell, grep -o, awk, and Linux's /proc.
+ * What is run on each host: ends what carries a run's mark in its environment or command line,
+ * deletes what Open MPI has left there of its launches, and tells how much the host has to give.
+ * Needs a POSIX shell, grep -o, awk, find, and Linux's /proc.
  */
 final class HostScript {
   private static final String GREETING = "cairn-host 1";
@@ -24,10 +27,17 @@ final class HostScript {
    * @param run letters and digits
    * @param clearUpTo whatever is left of launches up to this one is ended: asked to first, then
    *     killed; nothing if 0
+   * @param families Open MPI's numbers of these launches, as far as they are known (those of
+   *     processes that are still there are found by these)
    */
-  static String look(String run, int clearUpTo) {
+  static String look(String run, int clearUpTo, Collection<Integer> families) {
     String end =
         """
+        families="%s"
+        for p in $(found); do
+          n=$(tr '\\0' '\\n' </proc/$p/environ | sed -n 's/^PMIX_NAMESPACE=\\([0-9]*\\)$/\\1/p')
+          [ -z "$n" ] || families="$families $((n / 65536))"
+        done 2>/dev/null
         left=$(found)
         if [ -n "$left" ]; then
           kill -CONT $left 2>/dev/null
@@ -40,7 +50,9 @@ final class HostScript {
           done
         fi
         echo "leftovers=$(echo $left | wc -w)"
-        """;
+        """
+            .formatted(
+                families.stream().sorted().map(String::valueOf).collect(Collectors.joining(" ")));
     String look =
         """
         echo "%s"
@@ -49,8 +61,42 @@ final class HostScript {
         echo "cores=$(grep -c '^processor' /proc/cpuinfo)"
         """
             .formatted(GREETING);
-    return look + (clearUpTo > 0 ? found(run, 1, clearUpTo) + end : "") + "exit 0\n";
+    return look + (clearUpTo > 0 ? found(run, 1, clearUpTo) + end + DELETE : "") + "exit 0\n";
   }
+
+  /**
+   * Deletes what ranks and daemons of these families have left that were killed: shared memory, and
+   * session directories. The number is one of 65,536, and another mpirun may have the same: what a
+   * live process has mapped is left alone, and so is what isn't this user's or another host's.
+   */
+  private static final String DELETE =
+      """
+      uid=$(id -u)
+      host=$(uname -n)
+      used() { grep -qsF "$1" /proc/[0-9]*/maps; }
+      mine() { [ -n "$(find "$1" -prune -type $2 -user "$uid" 2>/dev/null)" ]; }
+      if [ -z "$left" ]; then
+        tmp=${TMPDIR:-${TEMP:-${TMP:-/tmp}}}
+        for family in $(echo $families | tr ' ' '\\n' | sort -u); do
+          hex=$(printf %04x $family)
+          for name in "$host" "${host%%.*}"; do
+            for file in /dev/shm/vader_segment."$name.$uid.$hex"[0-9a-f][0-9a-f][0-9a-f][0-9a-f].*; do
+              if mine "$file" f && ! used "$file"; then rm -f "$file"; fi
+            done
+            for dir in "$tmp/ompi.$name.$uid"/pid.* "$tmp/ompi.$name.$uid/jf.$family"; do
+              mine "$dir" d || continue
+              case $dir in
+                */pid.*)
+                  id=$(sed -n '1s/^\\([0-9]*\\)\\.0;.*/\\1/p' "$dir/contact.txt" 2>/dev/null)
+                  [ -n "$id" ] && [ $((id / 65536)) -eq $family ] || continue
+                  [ ! -e "/proc/${dir##*/pid.}" ] || continue ;;
+              esac
+              used "$dir/" || rm -rf "$dir"
+            done
+          done
+        done
+      fi
+      """;
 
   /** Has the JVMs of a launch's ranks print where their threads stand. */
   static String dump(String run, int launch) {

@@ -8,6 +8,7 @@ import java.net.InetAddress;
 import java.net.NetworkInterface;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -138,8 +139,9 @@ final class RemoteShell {
   }
 
   /** Blocks for no longer than the timeout. */
-  HostState look(Host host, String run, int clearUpTo) throws InterruptedException {
-    Answer answer = run(host, HostScript.look(run, clearUpTo));
+  HostState look(Host host, String run, int clearUpTo, Collection<Integer> families)
+      throws InterruptedException {
+    Answer answer = run(host, HostScript.look(run, clearUpTo, families));
     return answer.there()
         ? HostScript.parse(host, answer.text().toLowerCase(Locale.ROOT))
         : HostState.gone(host, answer.text());

@@ -15,12 +15,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** Does what a {@link Supervisor} wants, and tells it what happens. */
 public final class Runner {
@@ -51,8 +54,12 @@ public final class Runner {
   private final CountDownLatch ended = new CountDownLatch(1);
   private final boolean local;
 
+  /** Of all launches so far, as far as they are known. */
+  private final Set<Integer> families = ConcurrentHashMap.newKeySet();
+
   private Listener listener;
-  private Process process;
+  private volatile Process process;
+  private final AtomicInteger noted = new AtomicInteger();
   private List<Thread> readers = List.of();
   private Path hostfile;
   private String jobDirectory = "";
@@ -162,7 +169,14 @@ public final class Runner {
 
   // ---- what happens
 
+  private void noteFamily(Process mpirun) {
+    JobFamily.of(JobFamily.sessions(environment), mpirun.pid()).ifPresent(families::add);
+  }
+
   private void reported(int launch, Report report) {
+    if (noted.getAndSet(launch) != launch) {
+      noteFamily(process); // when the launch ends it may have deleted what tells
+    }
     queue.add(new Event.Reported(launch, report));
     placeEvents(report.directory());
   }
@@ -242,7 +256,7 @@ public final class Runner {
           () -> {
             HostState state;
             try {
-              state = shell.look(host, mark, look.clearUpTo());
+              state = shell.look(host, mark, look.clearUpTo(), families);
               if (state.isThere() && look.trials().contains(host)) {
                 state = trial(state, look.clearUpTo());
               }
@@ -327,7 +341,9 @@ public final class Runner {
         "mpirun",
         () -> {
           try {
-            queue.add(new Event.Exited(launch.launch(), started.waitFor()));
+            int exitCode = started.waitFor();
+            noteFamily(started);
+            queue.add(new Event.Exited(launch.launch(), exitCode));
           } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
           }
