@@ -3,6 +3,7 @@ package io.cairn.tier;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cairn.coordinate.MeanTime;
 import io.cairn.image.SystemFiles;
@@ -141,6 +142,47 @@ final class AutomaticProtectionTest {
           pass(launch, rank, Duration.ofHours(5));
           job.epoch(rank, state, 4);
           awaitLeftOut(rank, 4);
+        });
+  }
+
+  /** A flush that costs no core time is not begun again as soon as it has ended. */
+  @Test
+  void shouldLeaveTheStorageAloneForTwiceAsLongAsAFlushTakes() throws Exception {
+    NodesJob job = job();
+    FaultyFiles slow = new FaultyFiles();
+    NodesJob.Launch launch =
+        job.launch(r -> r / 2)
+            .with(settings(Tier.SHARED))
+            .automatic(rank -> Duration.ZERO, rank -> MeanTime.given(Duration.ofHours(24)))
+            .files(rank -> rank == 0 ? slow : new SystemFiles());
+    launch.run(
+        (rank, state) -> {
+          assertNull(rank.restore());
+          if (rank.group.rank() == 0) {
+            slow.fail(
+                "",
+                operation -> {
+                  if (operation.startsWith("create pending-rank-")) {
+                    launch.pass(Duration.ofHours(1));
+                  }
+                  return false;
+                });
+          }
+          job.epoch(rank, state, 1);
+          awaitProtected(rank, Tier.SHARED, 1);
+          pass(launch, rank, Duration.ofMinutes(110));
+          job.epoch(rank, state, 2);
+          awaitLeftOut(rank, 2);
+          pass(launch, rank, Duration.ofMinutes(20));
+          job.epoch(rank, state, 3);
+          awaitProtected(rank, Tier.SHARED, 3);
+          if (rank.group.rank() == 0) {
+            String chosen = rank.news.all().get(1);
+            assertTrue(
+                chosen.startsWith(
+                    "chosen shared protects an epoch every 3.0 h, 3 times what that takes:"),
+                chosen);
+          }
         });
   }
 
