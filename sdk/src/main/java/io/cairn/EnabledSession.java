@@ -18,6 +18,7 @@ import io.cairn.coordinate.MeanTime;
 import io.cairn.coordinate.Origin;
 import io.cairn.coordinate.SafePointGate;
 import io.cairn.image.ChronicleQuiet;
+import io.cairn.image.DirectMode;
 import io.cairn.image.EncodeMode;
 import io.cairn.image.EpochId;
 import io.cairn.image.FaultHook;
@@ -25,6 +26,7 @@ import io.cairn.image.FileOperations;
 import io.cairn.image.ImageHeader;
 import io.cairn.image.SystemFiles;
 import io.cairn.natives.NativeFabric;
+import io.cairn.natives.NativeFileSpace;
 import io.cairn.natives.NativeLedger;
 import io.cairn.natives.NativePages;
 import io.cairn.natives.Shim;
@@ -100,7 +102,7 @@ final class EnabledSession extends Session {
     log = new EpochLogger(options.log(), fabric.rank(), Shim::takeWarning);
     listeners = new EpochListeners(log);
     ledger = Shim.ledger(options.channelLimitBytes());
-    files = new SystemFiles();
+    files = new SystemFiles(new NativeFileSpace());
     watch =
         LaunchWatch.start(
             System.getenv(),
@@ -146,7 +148,8 @@ final class EnabledSession extends Session {
                 budget,
                 ImageHeader.DEFAULT_BLOCK_BYTES,
                 EncodeMode.valueOf(options.encode().name()),
-                options.storeBandwidthBytes().orElse(0)),
+                options.storeBandwidthBytes().orElse(0),
+                DirectMode.valueOf(options.storeDirect().name())),
             files,
             faults,
             System::nanoTime);

@@ -29,6 +29,7 @@ import io.cairn.coordinate.MeanTime;
 import io.cairn.coordinate.PulseWatch;
 import io.cairn.coordinate.SealedChannels;
 import io.cairn.coordinate.Store;
+import io.cairn.image.FileSpace;
 import io.cairn.store.ErasureCode;
 import io.cairn.store.QuietWait;
 import io.cairn.store.Transport;
@@ -111,7 +112,9 @@ class ArchitectureTest {
 
   @ArchTest
   static final ArchRule shouldLetNativesKnowOnlyWhatTheyImplement =
-      onlyKnows("natives", ports().or(oneOf(Set.of(Pages.class))).or(oneOf(STORE_PORTS)));
+      onlyKnows(
+          "natives",
+          ports().or(oneOf(Set.of(Pages.class, FileSpace.class))).or(oneOf(STORE_PORTS)));
 
   @ArchTest
   static final ArchRule shouldLetReportsKnowPortsAndEpochsOnly =
@@ -126,7 +129,11 @@ class ArchitectureTest {
           .should()
           .onlyDependOnClassesThat()
           .resideInAnyPackage(
-              "io.cairn.image", "java..", "net.jpountz..", "net.openhft.chronicle..");
+              "io.cairn.image",
+              "java..",
+              "com.sun.nio.file", // direct I/O
+              "net.jpountz..",
+              "net.openhft.chronicle..");
 
   /** The Java bindings are leaving Open MPI: what isn't tied to them outlives them. */
   @ArchTest

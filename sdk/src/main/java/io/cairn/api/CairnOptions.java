@@ -52,6 +52,16 @@ public final class CairnOptions {
     AUTO
   }
 
+  /** Whether images go past the system's page cache. */
+  public enum Direct {
+    /** Where the file system can. */
+    AUTO,
+    /** Always; where the file system refuses, no epoch is committed. */
+    ON,
+    /** Never. */
+    OFF
+  }
+
   /** What a commit waits for. */
   public enum Commit {
     /** The ranks' own stores. */
@@ -245,6 +255,11 @@ public final class CairnOptions {
   /** Most that each rank writes to its images in a second, in bytes; empty for no limit. */
   public OptionalLong storeBandwidthBytes() {
     return get(Option.STORE_BANDWIDTH);
+  }
+
+  /** Whether images go past the system's page cache. */
+  public Direct storeDirect() {
+    return get(Option.STORE_DIRECT);
   }
 
   /**
@@ -466,6 +481,11 @@ public final class CairnOptions {
     /** Most that each rank writes to its images in a second, in bytes. */
     public Builder storeBandwidthBytes(long bytesPerSecond) {
       return put(Option.STORE_BANDWIDTH, bytesPerSecond + "B");
+    }
+
+    /** Whether images go past the system's page cache. */
+    public Builder storeDirect(Direct direct) {
+      return put(Option.STORE_DIRECT, direct.name());
     }
 
     /** Copies the images of every so many committed epochs to a partner, from 1. */

@@ -134,6 +134,16 @@ final class Option<T> {
               + " worth, so that the storage doesn't get it all at the end. An epoch takes longer, and the application"
               + " waits if the `staging` memory is too small for it.");
 
+  static final Option<CairnOptions.Direct> STORE_DIRECT =
+      new Option<>(
+          "store.direct",
+          OptionType.DIRECT,
+          "auto",
+          "Whether images are written and read past the system's page cache. `auto`: where the file system can,"
+              + " else `log=verbose` has a line; pages that got into the cache are dropped where natives can."
+              + " `on`: always, and no epoch is committed where the file system refuses. `off`: by way of the page cache,"
+              + " where what was written stays, for tiers to read it from there.");
+
   static final Option<OptionType.Period> PARTNER =
       new Option<>(
           "partner",
@@ -302,6 +312,7 @@ final class Option<T> {
           STAGING,
           ENCODE,
           STORE_BANDWIDTH,
+          STORE_DIRECT,
           PARTNER,
           PARTNER_KEEP,
           SET,

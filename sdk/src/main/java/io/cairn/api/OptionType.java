@@ -142,6 +142,8 @@ record OptionType<T>(String name, String expected, Function<String, T> parser) {
 
   static final OptionType<CairnOptions.Encode> ENCODE = ofEnum(CairnOptions.Encode.class);
 
+  static final OptionType<CairnOptions.Direct> DIRECT = ofEnum(CairnOptions.Direct.class);
+
   static final OptionType<CairnOptions.Restore> RESTORE = ofEnum(CairnOptions.Restore.class);
 
   static final OptionType<CairnOptions.SafePoints> SAFE_POINTS =

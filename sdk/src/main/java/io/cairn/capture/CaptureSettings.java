@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.capture;
 
+import io.cairn.image.DirectMode;
 import io.cairn.image.EncodeMode;
 import io.cairn.image.ImageHeader;
 
@@ -14,9 +15,20 @@ import io.cairn.image.ImageHeader;
  *     a test says otherwise
  * @param encode how blocks are stored
  * @param bandwidthBytes most that are written in a second; 0 for no limit
+ * @param direct whether images go past the page cache
  */
 public record CaptureSettings(
-    long stagingBudgetBytes, int blockBytes, EncodeMode encode, long bandwidthBytes) {
+    long stagingBudgetBytes,
+    int blockBytes,
+    EncodeMode encode,
+    long bandwidthBytes,
+    DirectMode direct) {
+
+  /** By way of the page cache. */
+  public CaptureSettings(
+      long stagingBudgetBytes, int blockBytes, EncodeMode encode, long bandwidthBytes) {
+    this(stagingBudgetBytes, blockBytes, encode, bandwidthBytes, DirectMode.OFF);
+  }
 
   /** Written as fast as can be. */
   public CaptureSettings(long stagingBudgetBytes, int blockBytes) {

@@ -63,6 +63,7 @@ final class EpochCapture implements PendingImage {
   void begin() throws IOException {
     begun = owner.coreTimes();
     owner.requireSpace();
+    owner.buffers().expect(owner.expectedBytes());
     ImageHeader header =
         new ImageHeader(
             owner.target().job(),

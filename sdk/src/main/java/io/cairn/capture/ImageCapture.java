@@ -114,7 +114,9 @@ public final class ImageCapture implements Capture, AutoCloseable {
                 nanoClock,
                 Encoding.ownCoreClock(),
                 text -> choiceReport.accept(text)),
-            limit);
+            limit,
+            settings.direct(),
+            text -> choiceReport.accept(text));
     writerThread = new Thread(this::write, "cairn-writer");
     writerThread.setDaemon(true);
     writerThread.start();
@@ -357,6 +359,11 @@ public final class ImageCapture implements Capture, AutoCloseable {
               + " bytes are left, the last one took "
               + lastStoredBytes);
     }
+  }
+
+  /** What the next image will take, as far as is known. */
+  long expectedBytes() {
+    return lastStoredBytes;
   }
 
   void durable(long epoch, long beginNanos, long rawBytes, long storedBytes) {

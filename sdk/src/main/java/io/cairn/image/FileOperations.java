@@ -11,12 +11,34 @@ import java.util.List;
  * Thread-safe.
  */
 public interface FileOperations {
+  /** So many writes in a row that take nothing are one that fails. */
+  int MOST_FRUITLESS = 100;
 
   /** Creates a file that must not exist, readable and writable by its owner only. */
   OutputFile create(Path file) throws IOException;
 
   /** Opens a file that exists, to write on at its end. */
   OutputFile append(Path file) throws IOException;
+
+  /**
+   * Opens a file that exists, to write on at its end past the page cache: from aligned memory,
+   * whole pages at a time, or as the file system wants it.
+   *
+   * @throws IOException if that can't be; some file systems only say so at the first write
+   */
+  default OutputFile appendDirect(Path file) throws IOException {
+    throw new IOException(file + ": no direct I/O here");
+  }
+
+  /** Opens a file for reading past the page cache, under the same conditions. */
+  default InputFile openDirect(Path file) throws IOException {
+    throw new IOException(file + ": no direct I/O here");
+  }
+
+  /** What can be asked about space and cached pages. */
+  default FileSpace space() {
+    return FileSpace.NONE;
+  }
 
   /** Opens a file for reading. */
   InputFile open(Path file) throws IOException;
@@ -88,7 +110,7 @@ public interface FileOperations {
     while (source.hasRemaining()) {
       int written = out.write(source);
       fruitless = written > 0 ? 0 : fruitless + 1;
-      if (fruitless == 100) {
+      if (fruitless == MOST_FRUITLESS) {
         throw new IOException(
             "the file system accepts no more bytes, " + source.remaining() + " left");
       }

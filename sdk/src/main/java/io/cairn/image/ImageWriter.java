@@ -41,6 +41,7 @@ public final class ImageWriter implements Closeable {
   private SectionCodec codec;
   private int rawCrc;
   private long unsynced;
+  private long countedBusyNanos;
   private BooleanSupplier stop = () -> false;
   private long rawBytes;
   private long digest;
@@ -72,7 +73,8 @@ public final class ImageWriter implements Closeable {
   public static ImageWriter create(
       FileOperations files, Path file, ImageHeader header, WriteBuffers buffers, FaultHook faults)
       throws IOException {
-    ImageWriter writer = new ImageWriter(file, files.create(file), header, buffers, faults);
+    ImageWriter writer =
+        new ImageWriter(file, buffers.create(files, file), header, buffers, faults);
     writer.begin();
     return writer;
   }
@@ -248,11 +250,11 @@ public final class ImageWriter implements Closeable {
     long begin = encoding.nanoTime();
     try {
       out.force();
+      encoding.rate().took(0, storeNanos(begin));
       out.close();
     } catch (IOException e) {
       throw FileOperations.failed(file, "sync of " + flushedBytes + " bytes", e);
     }
-    encoding.rate().took(0, encoding.nanoTime() - begin);
     encoding.finish();
     digest = ImageFormat.firstEightBytes(sha);
     finished = true;
@@ -287,11 +289,13 @@ public final class ImageWriter implements Closeable {
       int length = limit.piece(end - source.position());
       source.limit(source.position() + length);
       long begin = encoding.nanoTime();
+      long waited;
       try {
         limit.await(length, stop);
+        waited = encoding.nanoTime() - begin;
         FileOperations.writeFully(out, source);
         unsynced += length;
-        if (unsynced >= limit.syncEveryBytes()) {
+        if (unsynced >= limit.syncEveryBytes() && out.leavesToKernel()) {
           out.force();
           unsynced = 0;
         }
@@ -299,9 +303,22 @@ public final class ImageWriter implements Closeable {
         throw FileOperations.failed(
             file, "write of " + length + " bytes at offset " + flushedBytes, e);
       }
-      encoding.rate().took(length, encoding.nanoTime() - begin);
+      encoding.rate().took(length, waited + storeNanos(begin + waited));
       flushedBytes += length;
     }
+  }
+
+  /**
+   * What the store took since this was last asked; all the time since {@code begin} if it waits.
+   */
+  private long storeNanos(long begin) {
+    long busy = out.busyNanos();
+    if (busy < 0) {
+      return encoding.nanoTime() - begin;
+    }
+    long took = busy - countedBusyNanos;
+    countedBusyNanos = busy;
+    return took;
   }
 
   /** Once this is true, a writer that is held to a bandwidth fails instead of waiting for it. */

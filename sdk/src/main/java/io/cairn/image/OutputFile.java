@@ -13,4 +13,17 @@ public interface OutputFile extends Closeable {
 
   /** Returns when everything written, and the file's length, survive a power failure. */
   void force() throws IOException;
+
+  /** Whether what was written may wait in the system's memory until it is synced. */
+  default boolean leavesToKernel() {
+    return true;
+  }
+
+  /**
+   * How long the system took for this file's writes and syncs so far, in nanoseconds; less than 0
+   * if the caller waited for all of it, and knows.
+   */
+  default long busyNanos() {
+    return -1;
+  }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.image;
 
+import com.sun.nio.file.ExtendedOpenOption;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -27,12 +28,49 @@ public final class SystemFiles implements FileOperations {
   private static final FileAttribute<Set<PosixFilePermission>> OWNER_DIRECTORY =
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
 
+  private final FileSpace space;
+
+  /** With Java alone. */
+  public SystemFiles() {
+    this(FileSpace.NONE);
+  }
+
+  /**
+   * @param space what the system can do besides
+   */
+  public SystemFiles(FileSpace space) {
+    this.space = space;
+  }
+
+  @Override
+  public FileSpace space() {
+    return space;
+  }
+
   @Override
   public OutputFile create(Path file) throws IOException {
     FileChannel channel =
         FileChannel.open(
-            file, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), OWNER_FILE);
+            file, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.APPEND), OWNER_FILE);
     return output(channel);
+  }
+
+  @Override
+  public OutputFile appendDirect(Path file) throws IOException {
+    try {
+      return output(FileChannel.open(file, StandardOpenOption.APPEND, ExtendedOpenOption.DIRECT));
+    } catch (UnsupportedOperationException e) {
+      throw new IOException(file + ": " + e.getMessage(), e);
+    }
+  }
+
+  @Override
+  public InputFile openDirect(Path file) throws IOException {
+    try {
+      return input(FileChannel.open(file, StandardOpenOption.READ, ExtendedOpenOption.DIRECT));
+    } catch (UnsupportedOperationException e) {
+      throw new IOException(file + ": " + e.getMessage(), e);
+    }
   }
 
   @Override
@@ -61,7 +99,10 @@ public final class SystemFiles implements FileOperations {
 
   @Override
   public InputFile open(Path file) throws IOException {
-    FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
+    return input(FileChannel.open(file, StandardOpenOption.READ));
+  }
+
+  private static InputFile input(FileChannel channel) {
     return new InputFile() {
       @Override
       public long lengthBytes() throws IOException {

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.image;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.function.Consumer;
 import java.util.zip.CRC32C;
 import net.jpountz.lz4.LZ4Compressor;
 import net.jpountz.lz4.LZ4Factory;
@@ -24,6 +27,9 @@ public final class WriteBuffers implements AutoCloseable {
   final RateLimit limit;
   final LZ4Compressor compressor = Lz4.FACTORY.fastCompressor();
   private final int zeroBlockCrc;
+  private final WriteBehind behind; // null if all goes through the page cache
+  private final Consumer<String> report;
+  private long expectedBytes;
 
   /** With LZ4 wherever that saves, so that the same state gives the same bytes; no limit. */
   public WriteBuffers(int blockBytes) {
@@ -35,6 +41,21 @@ public final class WriteBuffers implements AutoCloseable {
    * @param limit holds the writers to a bandwidth; the same that the encoding was told of
    */
   public WriteBuffers(int blockBytes, Encoding encoding, RateLimit limit) {
+    this(blockBytes, encoding, limit, DirectMode.OFF, text -> {});
+  }
+
+  /**
+   * @param direct whether images go past the page cache
+   * @param report told, once, if the file system doesn't have that
+   */
+  public WriteBuffers(
+      int blockBytes,
+      Encoding encoding,
+      RateLimit limit,
+      DirectMode direct,
+      Consumer<String> report) {
+    this.report = report;
+    behind = direct == DirectMode.OFF ? null : new WriteBehind(direct, encoding::nanoTime);
     this.blockBytes = blockBytes;
     this.encoding = encoding;
     this.limit = limit;
@@ -45,6 +66,17 @@ public final class WriteBuffers implements AutoCloseable {
     zeros = ByteBuffer.allocateDirect(blockBytes);
     index = new OffHeap(64 << 10);
     zeroBlockCrc = crc(zeros, 0, blockBytes);
+  }
+
+  /** The next image takes about so many bytes, which are set aside; 0 if nobody knows. */
+  public void expect(long lengthBytes) {
+    expectedBytes = lengthBytes;
+  }
+
+  OutputFile create(FileOperations files, Path file) throws IOException {
+    return behind == null
+        ? files.create(file)
+        : new DirectOutput(files, file, behind, expectedBytes, report);
   }
 
   /** Checksum of some bytes of a buffer; position and limit are set to them. */
@@ -66,6 +98,9 @@ public final class WriteBuffers implements AutoCloseable {
   @Override
   public void close() {
     index.close();
+    if (behind != null) {
+      behind.close();
+    }
   }
 
   /**

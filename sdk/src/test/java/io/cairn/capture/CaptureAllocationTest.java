@@ -9,6 +9,7 @@ import com.sun.management.ThreadMXBean;
 import io.cairn.coordinate.Capture.PendingImage;
 import io.cairn.coordinate.Capture.Progress;
 import io.cairn.coordinate.SealedChannels;
+import io.cairn.image.DirectMode;
 import io.cairn.image.EncodeMode;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FaultPoint;
@@ -37,24 +38,41 @@ final class CaptureAllocationTest {
   private static final int MANY = 6_000;
 
   @TempDir Path directory;
+  private boolean diskSeen;
   private final NativePages pages = new NativePages();
   private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
-  /** Heap bytes that the application's and the writer's thread allocate for an epoch. */
-  private record Allocated(long application, long writer) {}
+  /**
+   * Heap bytes that the application's, the writer's and the disk's thread allocate for an epoch.
+   */
+  private record Allocated(long application, long writer, long disk) {}
+
+  /** Past the page cache, too: buffers go to and fro between two threads. */
+  @ParameterizedTest
+  @EnumSource
+  void shouldAllocateNothingPerBlockOfADirectFile(DirectMode direct) throws Exception {
+    assertTrue(threads.isThreadAllocatedMemorySupported());
+    Allocated few = measure("few", FEW, EncodeMode.AUTO, direct);
+    Allocated many = measure("many", MANY, EncodeMode.AUTO, direct);
+    assertTrue(many.application - few.application < MANY - FEW, few + ", " + many);
+    assertTrue(many.writer - few.writer < MANY - FEW, few + ", " + many);
+    assertTrue(many.disk - few.disk < MANY - FEW, few + ", " + many);
+    assertEquals(direct != DirectMode.OFF, diskSeen, "the disk's thread was found");
+  }
 
   @ParameterizedTest
   @EnumSource
   void shouldAllocateNothingPerBlock(EncodeMode encode) throws Exception {
     assertTrue(threads.isThreadAllocatedMemorySupported());
-    Allocated few = measure("few", FEW, encode);
-    Allocated many = measure("many", MANY, encode);
+    Allocated few = measure("few", FEW, encode, DirectMode.OFF);
+    Allocated many = measure("many", MANY, encode, DirectMode.OFF);
     // Less than a byte for each block more: one object would be 16.
     assertTrue(many.application - few.application < MANY - FEW, few + ", " + many);
     assertTrue(many.writer - few.writer < MANY - FEW, few + ", " + many);
   }
 
-  private Allocated measure(String jobId, int blocks, EncodeMode encode) throws Exception {
+  private Allocated measure(String jobId, int blocks, EncodeMode encode, DirectMode direct)
+      throws Exception {
     long lengthBytes = (long) blocks * BLOCK_BYTES;
     long address = pages.allocate(lengthBytes);
     ByteBuffer region = pages.view(address, (int) lengthBytes);
@@ -92,7 +110,7 @@ final class CaptureAllocationTest {
             pages,
             registry,
             target,
-            new CaptureSettings(4 * lengthBytes, BLOCK_BYTES, encode, 0),
+            new CaptureSettings(4 * lengthBytes, BLOCK_BYTES, encode, 0, direct),
             new SystemFiles(),
             hook,
             System::nanoTime)) {
@@ -107,6 +125,7 @@ final class CaptureAllocationTest {
           Thread.onSpinWait();
         }
         long written = threads.getThreadAllocatedBytes(writer[0].getId());
+        long disk = diskBytes();
         captured[0].countDown();
         image.seal(new SealedChannels(0, 0, 0, 0, 0, () -> {}));
         while (image.progress() == Progress.RUNNING) {
@@ -114,7 +133,8 @@ final class CaptureAllocationTest {
         }
         assertEquals(Progress.DONE, image.progress());
         written = threads.getThreadAllocatedBytes(writer[0].getId()) - written;
-        result = new Allocated(application, written);
+        disk = diskBytes() - disk;
+        result = new Allocated(application, written, disk);
       }
       assertNotNull(result);
       return result;
@@ -122,6 +142,17 @@ final class CaptureAllocationTest {
       target.close();
       pages.free(address, lengthBytes);
     }
+  }
+
+  /** What the thread of direct writes has allocated; 0 if there is none. */
+  private long diskBytes() {
+    diskSeen |=
+        Thread.getAllStackTraces().keySet().stream()
+            .anyMatch(thread -> thread.getName().equals("cairn-disk"));
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().equals("cairn-disk"))
+        .mapToLong(thread -> threads.getThreadAllocatedBytes(thread.getId()))
+        .sum();
   }
 
   private static void await(CountDownLatch latch) {

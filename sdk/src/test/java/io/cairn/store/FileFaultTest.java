@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cairn.coordinate.Capture.PendingImage;
+import io.cairn.coordinate.Group;
 import io.cairn.image.FaultHook;
 import io.cairn.restore.RestoredImage;
 import io.cairn.testing.FaultyFiles;
@@ -42,6 +43,8 @@ final class FileFaultTest {
   private Path directory;
   private final FaultyFiles files = new FaultyFiles();
   private ByteBuffer state;
+  private int stateBytes = STATE_BYTES;
+  private boolean direct;
 
   @BeforeEach
   void useADirectoryOfItsOwn() throws IOException {
@@ -49,24 +52,31 @@ final class FileFaultTest {
   }
 
   private SimulatedRank rank() throws Exception {
+    StoreSettings settings = new StoreSettings(directory, "job", 2, 0, 0);
+    Group group = new ThreadGroupWorld(1).group(0);
     SimulatedRank rank =
-        new SimulatedRank(
-            new StoreSettings(directory, "job", 2, 0, 0),
-            new ThreadGroupWorld(1).group(0),
-            files,
-            FaultHook.NONE);
-    state = rank.region("u", STATE_BYTES);
+        direct
+            ? new SimulatedRank(settings, group, files, FaultHook.NONE, SimulatedRank.DIRECT)
+            : new SimulatedRank(settings, group, files, FaultHook.NONE);
+    state = rank.region("u", stateBytes);
     return rank;
   }
 
+  /** From now on ranks write past the page cache, and more than is written at once. */
+  private void goDirect() {
+    direct = true;
+    stateBytes = 4_500_000;
+    files.pretendDirect(4096);
+  }
+
   private void fill(long seed) {
-    byte[] noise = new byte[STATE_BYTES];
+    byte[] noise = new byte[stateBytes];
     new Random(seed).nextBytes(noise);
     state.put(0, noise);
   }
 
-  private static byte[] expected(long seed) {
-    byte[] noise = new byte[STATE_BYTES];
+  private byte[] expected(long seed) {
+    byte[] noise = new byte[stateBytes];
     new Random(seed).nextBytes(noise);
     return noise;
   }
@@ -152,7 +162,7 @@ final class FileFaultTest {
         assertTree(before, where);
         assertTrue(cause.getMessage().contains(message), where);
         String[] words = failed[0].split(" ", -1);
-        assertTrue(cause.getMessage().contains(words[words[0].equals("write") ? 2 : 1]), where);
+        assertTrue(cause.getMessage().contains(words[words[1].matches("[0-9]+") ? 2 : 1]), where);
       }
     }
     if (failed[0] == null) {
@@ -193,6 +203,48 @@ final class FileFaultTest {
             "syncDirectory job",
             "rename pending-record record")) {
       assertTrue(hit.contains(operation), operation + " in " + hit);
+    }
+  }
+
+  @Test
+  void shouldKeepTheCommittedEpochWhicheverDirectOperationFails() throws Exception {
+    goDirect();
+    for (String message : List.of(IO_ERROR, NO_SPACE)) {
+      List<String> hit = failAtEach(message);
+      for (String operation :
+          List.of(
+              "create rank-0.image",
+              "reserve rank-0.image",
+              "appendDirect rank-0.image",
+              "writeDirect rank-0.image",
+              "write rank-0.image",
+              "force rank-0.image")) {
+        assertTrue(hit.contains(operation), operation + " in " + hit);
+      }
+      assertEquals(2, hit.stream().filter(op -> op.startsWith("writeDirect")).count());
+    }
+  }
+
+  @Test
+  void shouldWriteOnWhereADirectWriteWasShort() throws Exception {
+    goDirect();
+    // Whole pages, half pages, less than a page: then direct I/O can't go on, or not even begin.
+    for (int most : new int[] {3 * 4096, 512 * 1023, 1000}) {
+      useADirectoryOfItsOwn();
+      files.pretendDirect(most == 3 * 4096 ? 4096 : 512);
+      files.shortWrites(most);
+      files.takeLog();
+      try (SimulatedRank rank = rank()) {
+        rank.restore();
+        fill(0);
+        assertEquals(null, attempt(rank, 0));
+        List<String> log = files.takeLog();
+        assertTrue(
+            log.stream().anyMatch(op -> op.startsWith("writeDirect " + (most - most % 512))),
+            most + ": " + log);
+      }
+      files.shortWrites(Integer.MAX_VALUE);
+      assertEquals(0, restoredEpoch(), most + " bytes at most");
     }
   }
 

@@ -2,6 +2,7 @@
 package io.cairn.testing;
 
 import io.cairn.image.FileOperations;
+import io.cairn.image.FileSpace;
 import io.cairn.image.InputFile;
 import io.cairn.image.OutputFile;
 import io.cairn.image.SystemFiles;
@@ -17,12 +18,16 @@ import java.util.List;
  * messages of injected failures are those of the system.
  */
 public final class FaultyFiles implements FileOperations {
+  // What direct I/O transfers at least.
+  private static final int DIRECT_BYTES = 4096;
+
   private final FileOperations files;
   private final List<String> log = new ArrayList<>();
   private Fault fault = operation -> false;
   private String message = "";
   private boolean crashed;
   private long usable = -1;
+  private int pretendedUnit;
   private int mostBytesPerWrite = Integer.MAX_VALUE;
 
   public FaultyFiles() {
@@ -81,6 +86,18 @@ public final class FaultyFiles implements FileOperations {
     mostBytesPerWrite = mostBytes;
   }
 
+  /**
+   * Direct I/O is taken by any file system, in units of so many bytes, and is none really: the same
+   * operations wherever the tests run.
+   */
+  public synchronized void pretendDirect(int unitBytes) {
+    pretendedUnit = unitBytes;
+  }
+
+  private synchronized int pretended() {
+    return pretendedUnit;
+  }
+
   /** So many bytes are left, it is said. */
   public synchronized void usableBytes(long bytes) {
     usable = bytes;
@@ -130,7 +147,50 @@ public final class FaultyFiles implements FileOperations {
     return output(file, files.append(file));
   }
 
+  @Override
+  public OutputFile appendDirect(Path file) throws IOException {
+    begin("appendDirect " + name(file), file);
+    return pretended() > 0
+        ? output(file, files.append(file), "writeDirect ", pretended())
+        : output(file, files.appendDirect(file), "writeDirect ", DIRECT_BYTES);
+  }
+
+  /** What is said of a file goes to the real one, where that can be asked; all of it is logged. */
+  @Override
+  public FileSpace space() {
+    return new FileSpace() {
+      @Override
+      public boolean reserve(Path file, long lengthBytes) throws IOException {
+        begin("reserve " + lengthBytes + " " + name(file));
+        return files.space().reserve(file, lengthBytes);
+      }
+
+      @Override
+      public void release(Path file) {
+        log("release " + name(file));
+        files.space().release(file);
+      }
+
+      @Override
+      public void forget(Path file) {
+        log("forget " + name(file));
+        files.space().forget(file);
+      }
+    };
+  }
+
+  private synchronized void log(String operation) {
+    log.add(operation);
+  }
+
   private OutputFile output(Path file, OutputFile out) {
+    return output(file, out, "write ", 1);
+  }
+
+  /**
+   * @param unit writes are cut to multiples of this
+   */
+  private OutputFile output(Path file, OutputFile out, String verb, int unit) {
     return new OutputFile() {
       @Override
       public int write(ByteBuffer source) throws IOException {
@@ -138,7 +198,8 @@ public final class FaultyFiles implements FileOperations {
         synchronized (FaultyFiles.this) {
           most = Math.min(source.remaining(), mostBytesPerWrite);
         }
-        begin("write " + most + " " + name(file));
+        most -= most % unit;
+        begin(verb + most + " " + name(file));
         int limit = source.limit();
         source.limit(source.position() + most);
         try {

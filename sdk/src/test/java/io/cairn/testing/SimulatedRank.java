@@ -10,6 +10,7 @@ import io.cairn.coordinate.Group;
 import io.cairn.coordinate.MeanTime;
 import io.cairn.coordinate.SealedChannels;
 import io.cairn.image.CoreTimes;
+import io.cairn.image.DirectMode;
 import io.cairn.image.EncodeMode;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FileOperations;
@@ -49,6 +50,10 @@ public final class SimulatedRank implements AutoCloseable {
   // With LZ4 wherever that saves: the same state gives the same bytes, however fast the machine is.
   private static final CaptureSettings CAPTURE =
       new CaptureSettings(16L * BLOCK_BYTES, BLOCK_BYTES, EncodeMode.SMALL, 0);
+
+  /** The same, past the page cache. */
+  public static final CaptureSettings DIRECT =
+      new CaptureSettings(64L * BLOCK_BYTES, BLOCK_BYTES, EncodeMode.SMALL, 0, DirectMode.AUTO);
 
   public final TestPages pages = new TestPages();
   public final Registry registry = new Registry();
