@@ -24,6 +24,7 @@ import io.cairn.image.EpochId;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FileOperations;
 import io.cairn.image.ImageHeader;
+import io.cairn.image.ReadSettings;
 import io.cairn.image.SystemFiles;
 import io.cairn.natives.NativeFabric;
 import io.cairn.natives.NativeFileSpace;
@@ -33,6 +34,7 @@ import io.cairn.natives.Shim;
 import io.cairn.report.LaunchWatch;
 import io.cairn.report.ProgressReporter;
 import io.cairn.restore.Choice;
+import io.cairn.restore.Continuation;
 import io.cairn.restore.RestoreAgreement;
 import io.cairn.restore.RestoreMismatchException;
 import io.cairn.restore.RestoredImage;
@@ -209,17 +211,20 @@ final class EnabledSession extends Session {
   @Override
   boolean restore() {
     try {
-      Choice choice =
+      Continuation.Result result =
           options.restore() == CairnOptions.Restore.FRESH
-              ? new Choice(Optional.empty(), 0, List.of(), List.of(), Set.of())
-              : new RestoreAgreement(directory, fabric, files, Optional.of(tiers.recovery()))
-                  .choose(START_AFRESH, avoidedEpochs());
-      log.fallenBack(choice.reasons());
-      log.recovered(choice.recovered());
+              ? new Continuation.Result(
+                  new Choice(Optional.empty(), 0, List.of(), List.of(), Set.of()), Optional.empty())
+              : new Continuation(
+                      new RestoreAgreement(directory, fabric, files, Optional.of(tiers.recovery())),
+                      new Restorer(pages, registry, files, faults, readSettings()),
+                      directory,
+                      fabric)
+                  .run(START_AFRESH, avoidedEpochs(), this::say);
+      Choice choice = result.choice();
       Origin origin = Origin.fresh(directory.generation());
-      if (choice.epoch().isPresent()) {
-        Restorer restorer = new Restorer(pages, registry, files, faults);
-        try (RestoredImage image = restorer.restore(directory, choice.epoch().get(), fabric)) {
+      if (result.image().isPresent()) {
+        try (RestoredImage image = result.image().get()) {
           Optional<String> surplus =
               image.countsBytes() > 0
                   ? ledger.surplus(image.countsAddress(), image.countsBytes())
@@ -261,6 +266,18 @@ final class EnabledSession extends Session {
     } catch (Exception e) {
       throw failed("restore failed", e);
     }
+  }
+
+  private void say(Choice choice) {
+    log.fallenBack(choice.reasons());
+    log.recovered(choice.recovered());
+  }
+
+  /** One thread for each core that this rank has, but two at least: one of them waits for disks. */
+  private ReadSettings readSettings() {
+    return new ReadSettings(
+        Math.max(2, Runtime.getRuntime().availableProcessors() / LocalRanks.count()),
+        DirectMode.valueOf(options.storeDirect().name()));
   }
 
   private static Set<EpochId> avoidedEpochs() {

@@ -8,15 +8,13 @@ import java.nio.file.Path;
 /** How much memory a capture may take when the user doesn't say. */
 final class StagingBudget {
 
-  private static final String LOCAL_RANKS = "OMPI_COMM_WORLD_LOCAL_SIZE";
   private static final long WITHOUT_INFORMATION = 256L << 20;
 
   private StagingBudget() {}
 
   /** This rank's share of half the memory that is available on its node, in bytes. */
   static long automatic() {
-    String ranks = System.getenv(LOCAL_RANKS);
-    long share = ranks == null ? 1 : Math.max(1, Long.parseLong(ranks));
+    long share = LocalRanks.count();
     try {
       for (String line : Files.readAllLines(Path.of("/proc/meminfo"))) {
         if (line.startsWith("MemAvailable:")) {

@@ -8,7 +8,9 @@ import java.nio.ByteBuffer;
 public interface BlockSink {
 
   /**
-   * Where to put some bytes of the section: a direct buffer with just that much remaining.
+   * Where to put some bytes of the section: a direct buffer with just that much remaining; or null
+   * for one that is good until {@link #filled} returns. Several threads may ask, each for other
+   * bytes, when a {@link BlockReader} reads.
    *
    * @param offset in the section, in bytes
    */

@@ -19,8 +19,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.zip.CRC32C;
-import net.jpountz.lz4.LZ4Exception;
-import net.jpountz.lz4.LZ4SafeDecompressor;
 
 /**
  * Reads an image; the mirror of {@link ImageWriter}. Trusts nothing: each field is checked before
@@ -49,10 +47,9 @@ public final class ImageReader implements Closeable {
   private long digest;
   private int largestBlock;
 
-  // Loaded with the first block that needs it: who lists images shall not need native code.
-  private LZ4SafeDecompressor decompressor;
+  private final BlockJob job = new BlockJob();
+  private BlockDecoder decoder; // null until the first block is read
   private ByteBuffer stored;
-  private ByteBuffer zeros;
 
   private ImageReader(Path file, InputFile in) {
     this.file = file;
@@ -429,77 +426,55 @@ public final class ImageReader implements Closeable {
     }
   }
 
-  private void readBlock(Section section, long number, BlockSink sink) throws IOException {
+  /** The blocks of a section, for a {@link BlockReader} that brings them to a sink. */
+  public BlockSource blocks(Section section, BlockSink sink) {
+    long[] number = {0};
+    return job -> {
+      if (number[0] == section.blockCount()) {
+        return false;
+      }
+      describe(section, number[0]++, sink, job);
+      return true;
+    };
+  }
+
+  /** The length of the largest block, in bytes. */
+  public int largestBlock() {
+    return largestBlock;
+  }
+
+  private void describe(Section section, long number, BlockSink sink, BlockJob job) {
     long at = section.firstBlock() + number * ImageFormat.BLOCK_BYTES;
-    long offset = number * header.blockBytes();
-    int rawLength = index.getInt(at + 12);
-    ByteBuffer window = sink.window(offset, rawLength);
-    int start = window.position();
-    decodeBlock(at, rawLength, window);
-    requireCrc(window, start, rawLength, index.getInt(at + 24), at, "raw block checksum");
-    window.limit(start + rawLength).position(start);
-    sink.filled(offset, window);
+    job.file = file;
+    job.offset = index.getLong(at);
+    job.storedLength = index.getInt(at + 8);
+    job.rawLength = index.getInt(at + 12);
+    job.codec = Codec.of(index.getInt(at + 16));
+    job.storedCrc = index.getInt(at + 20);
+    job.rawCrc = index.getInt(at + 24);
+    job.sink = sink;
+    job.sinkOffset = number * header.blockBytes();
   }
 
-  private void decodeBlock(long at, int rawLength, ByteBuffer window) throws IOException {
-    long offset = index.getLong(at);
-    int storedLength = index.getInt(at + 8);
-    int storedCrc = index.getInt(at + 20);
-    int start = window.position();
-    if (window.remaining() != rawLength) {
-      throw new IllegalArgumentException("window of " + window.remaining() + " for " + rawLength);
-    }
-    allocateBuffers();
-    switch (Codec.of(index.getInt(at + 16))) {
-      case ZERO -> {
-        // Memory that is zero already is only read, so that untouched pages stay untouched.
-        if (window.mismatch(zeros.limit(rawLength).position(0)) >= 0) {
-          window.put(zeros);
-        }
-      }
-      case RAW -> FileOperations.readFully(in, file, window, offset);
-      case LZ4 -> {
-        stored.clear().limit(storedLength);
-        FileOperations.readFully(in, file, stored, offset);
-        requireCrc(stored, 0, storedLength, storedCrc, at, "stored block checksum");
-        decompress(at, storedLength, window, start, rawLength);
-      }
-    }
-  }
-
-  private void decompress(long at, int storedLength, ByteBuffer window, int start, int rawLength)
-      throws IOException {
-    if (decompressor == null) {
-      decompressor = WriteBuffers.Lz4.FACTORY.safeDecompressor();
-    }
-    int length;
-    try {
-      length = decompressor.decompress(stored, 0, storedLength, window, start, rawLength);
-    } catch (LZ4Exception e) {
-      CorruptImageException corrupt =
-          corrupt(index.getLong(at), "LZ4 block", e.getMessage(), "a block", INCONSISTENT);
-      corrupt.initCause(e);
-      throw corrupt;
-    }
-    requireField(length == rawLength, index.getLong(at), "LZ4 block length", length, rawLength);
-  }
-
-  private void allocateBuffers() {
-    if (stored == null) {
+  private void readBlock(Section section, long number, BlockSink sink) throws IOException {
+    describe(section, number, sink, job);
+    if (decoder == null) {
+      decoder = new BlockDecoder(largestBlock);
       stored = ByteBuffer.allocateDirect(largestBlock);
-      zeros = ByteBuffer.allocateDirect(largestBlock);
     }
-  }
-
-  private void requireCrc(
-      ByteBuffer buffer, int start, int length, int expected, long at, String what)
-      throws CorruptImageException {
-    buffer.limit(start + length).position(start);
-    crc.reset();
-    crc.update(buffer);
-    if ((int) crc.getValue() != expected) {
-      throw corrupt(index.getLong(at), what, (int) crc.getValue(), expected, DAMAGED);
+    ByteBuffer window = sink.window(job.sinkOffset, job.rawLength);
+    ByteBuffer bytes = stored.clear().limit(job.storedLength);
+    if (job.codec == Codec.RAW) {
+      // No detour: a window that holds what is stored is decoded by checking it.
+      int start = window.position();
+      FileOperations.readFully(in, file, window, job.offset);
+      bytes = window.position(start);
+    } else {
+      FileOperations.readFully(in, file, bytes, job.offset);
+      bytes.flip();
     }
+    decoder.decode(job, bytes, window);
+    sink.filled(job.sinkOffset, window);
   }
 
   /**

@@ -22,9 +22,9 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Agrees on the newest of the {@link Candidates} that every rank can restore. Each rank checks all
- * of its image before it agrees. Where that isn't enough, images are recovered; nothing else is
- * changed on disk.
+ * Agrees on the newest of the {@link Candidates} that every rank can restore. Each rank checks its
+ * image before it agrees. Where that isn't enough, images are recovered; nothing else is changed on
+ * disk.
  */
 public final class RestoreAgreement {
   /** A store that has nothing of the job, or has lost it: it says nothing about any epoch. */
@@ -69,6 +69,19 @@ public final class RestoreAgreement {
    * @param avoided the same on all ranks
    */
   public Choice choose(String startAfreshHint, Set<EpochId> avoided) throws Exception {
+    return choose(startAfreshHint, avoided, true);
+  }
+
+  /**
+   * The same, but the blocks of a committed epoch's images are left to who restores them: to be
+   * asked again, by {@link #choose}, if any is damaged.
+   */
+  Choice chooseUnread(String startAfreshHint, Set<EpochId> avoided) throws Exception {
+    return choose(startAfreshHint, avoided, false);
+  }
+
+  private Choice choose(String startAfreshHint, Set<EpochId> avoided, boolean readThrough)
+      throws Exception {
     List<String> reasons = new ArrayList<>();
     Set<EpochId> broken = new HashSet<>();
     List<String> inventories = Together.runText(group, () -> inventory(directory.view()));
@@ -92,7 +105,9 @@ public final class RestoreAgreement {
         everCommitted |= candidate.getValue() == Standing.COMMITTED;
         continue;
       }
-      Check check = check(epoch);
+      // Who is only pending was never promised: it may be damaged, and then there may be nothing to
+      // go back to but the program's own start, which what was restored would have spoilt.
+      Check check = check(epoch, readThrough || candidate.getValue() == Standing.PENDING);
       List<String> failures = check.failures();
       if (failures.isEmpty()) {
         return new Choice(Optional.of(epoch), check.jobDigest(), reasons, List.of(), broken);
@@ -172,8 +187,9 @@ public final class RestoreAgreement {
    */
   private record Check(List<String> failures, long jobDigest) {}
 
-  private Check check(EpochId epoch) throws Exception {
-    byte[][] answers = group.allGather(checkOwn(epoch).getBytes(StandardCharsets.UTF_8));
+  private Check check(EpochId epoch, boolean readThrough) throws Exception {
+    byte[][] answers =
+        group.allGather(checkOwn(epoch, readThrough).getBytes(StandardCharsets.UTF_8));
     List<String> failures = new ArrayList<>();
     Set<String> jobDigests = new HashSet<>();
     long sum = 0;
@@ -198,13 +214,15 @@ public final class RestoreAgreement {
     return new Check(failures, sum);
   }
 
-  private String checkOwn(EpochId epoch) {
+  private String checkOwn(EpochId epoch, boolean readThrough) {
     EpochCheck check = new EpochCheck(files);
     int rank = directory.rank();
     try {
       EpochRecord record = check.record(directory.view(), directory.job(), epoch);
       try (ImageReader image = check.open(directory.view(), record, directory.job(), epoch, rank)) {
-        image.verify();
+        if (readThrough) {
+          image.verify();
+        }
         return "sound " + EpochRecord.digestTerm(rank, image.digest()) + " " + record.jobDigest();
       }
     } catch (IOException e) {

@@ -6,7 +6,9 @@ import io.cairn.capture.HeapArrays;
 import io.cairn.capture.Pages;
 import io.cairn.capture.Registry;
 import io.cairn.coordinate.Group;
+import io.cairn.image.BlockReader;
 import io.cairn.image.BlockSink;
+import io.cairn.image.BlockSource;
 import io.cairn.image.CorruptImageException;
 import io.cairn.image.EpochId;
 import io.cairn.image.EpochRecord;
@@ -15,6 +17,7 @@ import io.cairn.image.FaultPoint;
 import io.cairn.image.FileOperations;
 import io.cairn.image.ImageReader;
 import io.cairn.image.OffHeap;
+import io.cairn.image.ReadSettings;
 import io.cairn.image.Section;
 import io.cairn.image.SectionKind;
 import io.cairn.store.JobDirectory;
@@ -23,7 +26,10 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Brings a rank back from its image: fills regions, arrays and callbacks. All ranks do it together;
@@ -35,9 +41,23 @@ public final class Restorer {
   private final Registry registry;
   private final FileOperations files;
   private final FaultHook faults;
+  private final ReadSettings settings;
   private final System.Logger logger = System.getLogger("io.cairn.restore");
 
   public Restorer(Pages pages, Registry registry, FileOperations files, FaultHook faults) {
+    this(pages, registry, files, faults, ReadSettings.PLAIN);
+  }
+
+  /**
+   * @param settings how regions and arrays are read
+   */
+  public Restorer(
+      Pages pages,
+      Registry registry,
+      FileOperations files,
+      FaultHook faults,
+      ReadSettings settings) {
+    this.settings = settings;
     this.pages = pages;
     this.registry = registry;
     this.files = files;
@@ -49,6 +69,8 @@ public final class Restorer {
    *
    * @throws RestoreMismatchException if something else is registered than was saved; then nothing
    *     was touched
+   * @throws UnreadableImageException on all ranks, if any rank's image can't be read or is damaged;
+   *     then only regions and arrays were touched
    * @throws CallbackException if a callback threw
    * @throws io.cairn.store.PeerFailureException if it failed on another rank
    */
@@ -56,7 +78,8 @@ public final class Restorer {
       throws Exception {
     Path file = directory.directory(epoch).resolve(EpochRecord.imageName(directory.rank()));
     List<ImageReader> opened = new ArrayList<>();
-    List<RestoredImage> restored = new ArrayList<>();
+    List<Loaded> loaded = new ArrayList<>();
+    boolean whole = false;
     try {
       Together.runText(
           group,
@@ -67,20 +90,44 @@ public final class Restorer {
             requireMatch(image, file);
             return "";
           });
+      requireReadable(
+          epoch,
+          Together.runText(
+              group,
+              () -> {
+                try {
+                  loaded.add(load(opened.get(0), file));
+                  return "";
+                } catch (IOException e) {
+                  return e.toString();
+                }
+              }));
       Together.runText(
           group,
           () -> {
-            restored.add(fill(opened.get(0), file));
+            loaded.get(0).readStates();
             return "";
           });
       faults.reached(FaultPoint.AFTER_RESTORE);
-      return restored.get(0);
-    } catch (Throwable e) {
-      restored.forEach(RestoredImage::close);
-      throw e;
+      whole = true;
+      return loaded.get(0).image();
     } finally {
+      for (Loaded each : loaded) {
+        each.close(whole);
+      }
       for (ImageReader image : opened) {
         image.close();
+      }
+    }
+  }
+
+  /** Nothing but memory was touched so far: another epoch may still be restored over it. */
+  private static void requireReadable(EpochId epoch, List<String> failures)
+      throws UnreadableImageException {
+    for (int rank = 0; rank < failures.size(); rank++) {
+      if (!failures.get(rank).isEmpty()) {
+        throw new UnreadableImageException(
+            epoch + ", rank " + rank + ": " + failures.get(rank), null);
       }
     }
   }
@@ -138,74 +185,146 @@ public final class Restorer {
     };
   }
 
-  private RestoredImage fill(ImageReader image, Path file) throws Exception {
-    RestoredImage.Memory counts = null;
-    RestoredImage.Memory channels = null;
-    try {
-      for (Registry.Entry entry : registry.entries()) {
-        faults.reached(FaultPoint.DURING_RESTORE);
-        fill(image, entry, image.find(entry.kind(), entry.name()).orElseThrow());
-      }
-      counts = load(image, SectionKind.COUNTS, file);
-      channels = load(image, SectionKind.CHANNELS, file);
+  /** All that an image holds, read and checked; callbacks haven't seen their part of it yet. */
+  private final class Loaded {
+    private final ImageReader image;
+    private final Map<Registry.StateEntry, OffHeap> states = new LinkedHashMap<>();
+    private RestoredImage.Memory counts = new RestoredImage.Memory(0, 0);
+    private RestoredImage.Memory channels = counts;
+
+    Loaded(ImageReader image) {
+      this.image = image;
+    }
+
+    RestoredImage image() {
       return new RestoredImage(
           pages, image.header().epoch(), image.header().safePoint(), counts, channels);
-    } catch (Throwable e) {
-      if (counts != null) {
-        RestoredImage.free(pages, counts);
+    }
+
+    void readStates() throws CallbackException {
+      for (Map.Entry<Registry.StateEntry, OffHeap> state : states.entrySet()) {
+        readState(state.getKey(), state.getValue());
       }
+    }
+
+    /**
+     * @param handedOn whether the ledger's part belongs to somebody else now
+     */
+    void close(boolean handedOn) {
+      states.values().forEach(OffHeap::close);
+      if (!handedOn) {
+        RestoredImage.free(pages, counts);
+        RestoredImage.free(pages, channels);
+      }
+    }
+  }
+
+  private Loaded load(ImageReader image, Path file) throws IOException {
+    Loaded loaded = new Loaded(image);
+    try {
+      new BlockReader(files, settings, image.largestBlock()).read(memory(image));
+      for (Registry.Entry entry : registry.entries()) {
+        if (entry instanceof Registry.StateEntry state) {
+          faults.reached(FaultPoint.DURING_RESTORE);
+          Section section = image.find(entry.kind(), entry.name()).orElseThrow();
+          OffHeap bytes = new OffHeap(section.lengthBytes());
+          loaded.states.put(state, bytes);
+          load(image, section, bytes);
+        }
+      }
+      loaded.counts = load(image, SectionKind.COUNTS, file);
+      loaded.channels = load(image, SectionKind.CHANNELS, file);
+      return loaded;
+    } catch (Throwable e) {
+      loaded.close(false);
       throw e;
     }
   }
 
-  private void fill(ImageReader image, Registry.Entry entry, Section section) throws Exception {
-    if (entry instanceof Registry.RegionEntry region) {
-      image.read(section, (offset, length) -> pages.view(region.address() + offset, length));
-    } else if (entry instanceof Registry.ArrayEntry array) {
-      image.read(
-          section,
-          new Through(image.header().blockBytes()) {
-            @Override
-            public void filled(long offset, ByteBuffer window) {
-              HeapArrays.copyIn(array.type(), array.array(), offset, window);
-            }
-          });
-    } else if (entry instanceof Registry.StateEntry state) {
-      fillState(image, state, section);
-    }
+  /** The blocks of all regions and arrays, as they are in the file. */
+  private BlockSource memory(ImageReader image) {
+    Iterator<Section> sections = image.sections().iterator();
+    BlockSource[] current = {job -> false};
+    return job -> {
+      while (!current[0].next(job)) {
+        if (!sections.hasNext()) {
+          return false;
+        }
+        Section section = sections.next();
+        BlockSink sink = sink(section);
+        if (sink != null) {
+          faults.reached(FaultPoint.DURING_RESTORE);
+          current[0] = image.blocks(section, sink);
+        }
+      }
+      return true;
+    };
   }
 
-  private void fillState(ImageReader image, Registry.StateEntry entry, Section section)
-      throws Exception {
-    try (OffHeap bytes = new OffHeap(section.lengthBytes())) {
-      image.read(
-          section,
-          new Through(image.header().blockBytes()) {
-            @Override
-            public void filled(long offset, ByteBuffer window) {
-              bytes.put(window);
-            }
-          });
-      try {
-        entry.state().readMarshallable(bytes.bytes());
-      } catch (Exception | LinkageError | StackOverflowError | AssertionError e) {
-        throw new CallbackException(
-            "state \""
-                + entry.name()
-                + "\" could not be read by "
-                + entry.state().getClass().getName()
-                + ": "
-                + e,
-            e);
+  /** Where a region's or an array's bytes go; null for all else. */
+  private BlockSink sink(Section section) {
+    for (Registry.Entry entry : registry.entries()) {
+      if (entry.kind() != section.kind() || !entry.name().equals(section.name())) {
+        continue;
       }
-      if (bytes.bytes().readRemaining() > 0) {
-        logger.log(
-            System.Logger.Level.WARNING,
-            "state \"{0}\" left {1} of {2} bytes unread",
-            entry.name(),
-            bytes.bytes().readRemaining(),
-            section.lengthBytes());
+      if (entry instanceof Registry.RegionEntry region) {
+        return (offset, length) -> pages.view(region.address() + offset, length);
       }
+      if (entry instanceof Registry.ArrayEntry array) {
+        return new BlockSink() {
+          @Override
+          public ByteBuffer window(long offset, int lengthBytes) {
+            return null;
+          }
+
+          @Override
+          public void filled(long offset, ByteBuffer window) {
+            HeapArrays.copyIn(array.type(), array.array(), offset, window);
+          }
+        };
+      }
+    }
+    return null;
+  }
+
+  private static void load(ImageReader image, Section section, OffHeap bytes) throws IOException {
+    ByteBuffer scratch = ByteBuffer.allocateDirect(image.header().blockBytes());
+    image.read(
+        section,
+        new BlockSink() {
+          @Override
+          public ByteBuffer window(long offset, int lengthBytes) {
+            return scratch.clear().limit(lengthBytes);
+          }
+
+          @Override
+          public void filled(long offset, ByteBuffer window) {
+            bytes.put(window);
+          }
+        });
+  }
+
+  private void readState(Registry.StateEntry entry, OffHeap bytes) throws CallbackException {
+    long lengthBytes = bytes.lengthBytes();
+    try {
+      entry.state().readMarshallable(bytes.bytes());
+    } catch (Exception | LinkageError | StackOverflowError | AssertionError e) {
+      throw new CallbackException(
+          "state \""
+              + entry.name()
+              + "\" could not be read by "
+              + entry.state().getClass().getName()
+              + ": "
+              + e,
+          e);
+    }
+    if (bytes.bytes().readRemaining() > 0) {
+      logger.log(
+          System.Logger.Level.WARNING,
+          "state \"{0}\" left {1} of {2} bytes unread",
+          entry.name(),
+          bytes.bytes().readRemaining(),
+          lengthBytes);
     }
   }
 
@@ -229,20 +348,6 @@ public final class Restorer {
     } catch (Throwable e) {
       RestoredImage.free(pages, memory);
       throw e;
-    }
-  }
-
-  /** A sink with one window. */
-  private abstract static class Through implements BlockSink {
-    private final ByteBuffer window;
-
-    Through(int blockBytes) {
-      window = ByteBuffer.allocateDirect(blockBytes);
-    }
-
-    @Override
-    public ByteBuffer window(long offset, int lengthBytes) {
-      return window.clear().limit(lengthBytes);
     }
   }
 }

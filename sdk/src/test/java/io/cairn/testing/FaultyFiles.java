@@ -26,6 +26,7 @@ public final class FaultyFiles implements FileOperations {
   private Fault fault = operation -> false;
   private String message = "";
   private boolean crashed;
+  private int mostBytesPerRead = Integer.MAX_VALUE;
   private long usable = -1;
   private int pretendedUnit;
   private int mostBytesPerWrite = Integer.MAX_VALUE;
@@ -96,6 +97,11 @@ public final class FaultyFiles implements FileOperations {
 
   private synchronized int pretended() {
     return pretendedUnit;
+  }
+
+  /** Reads take at most so many bytes each. */
+  public synchronized void shortReads(int mostBytes) {
+    mostBytesPerRead = mostBytes;
   }
 
   /** So many bytes are left, it is said. */
@@ -225,7 +231,21 @@ public final class FaultyFiles implements FileOperations {
   @Override
   public InputFile open(Path file) throws IOException {
     begin("open " + name(file), file);
-    InputFile in = files.open(file);
+    return input(file, files.open(file), "read ", 1);
+  }
+
+  @Override
+  public InputFile openDirect(Path file) throws IOException {
+    begin("openDirect " + name(file), file);
+    return pretended() > 0
+        ? input(file, files.open(file), "readDirect ", pretended())
+        : input(file, files.openDirect(file), "readDirect ", DIRECT_BYTES);
+  }
+
+  /**
+   * @param unit reads are cut to multiples of this
+   */
+  private InputFile input(Path file, InputFile in, String verb, int unit) {
     return new InputFile() {
       @Override
       public long lengthBytes() throws IOException {
@@ -234,8 +254,18 @@ public final class FaultyFiles implements FileOperations {
 
       @Override
       public int read(ByteBuffer destination, long offset) throws IOException {
-        begin("read " + name(file));
-        return in.read(destination, offset);
+        begin(verb + name(file));
+        int most;
+        synchronized (FaultyFiles.this) {
+          most = Math.min(destination.remaining(), mostBytesPerRead);
+        }
+        int limit = destination.limit();
+        destination.limit(destination.position() + most - most % unit);
+        try {
+          return in.read(destination, offset);
+        } finally {
+          destination.limit(limit);
+        }
       }
 
       @Override

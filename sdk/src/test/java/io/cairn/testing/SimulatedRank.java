@@ -14,9 +14,11 @@ import io.cairn.image.DirectMode;
 import io.cairn.image.EncodeMode;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FileOperations;
+import io.cairn.image.ReadSettings;
 import io.cairn.image.SystemFiles;
 import io.cairn.natives.NativeErasureCode;
 import io.cairn.restore.Choice;
+import io.cairn.restore.Continuation;
 import io.cairn.restore.RestoreAgreement;
 import io.cairn.restore.RestoredImage;
 import io.cairn.restore.Restorer;
@@ -35,8 +37,10 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ExecutorService;
 import java.util.function.Function;
@@ -68,6 +72,10 @@ public final class SimulatedRank implements AutoCloseable {
   public final TierNews news = new TierNews();
   public List<String> recovered = List.of();
   public List<String> reasons = List.of();
+
+  /** What was chosen to be restored, in vain but for the last. */
+  public final List<Choice> choices = new ArrayList<>();
+
   private TierSettings tierSettings;
   private Transport transport;
   private Protector protector;
@@ -137,15 +145,18 @@ public final class SimulatedRank implements AutoCloseable {
                 t ->
                     new Recovery(
                         directory, t, new NativeErasureCode(), files, faults, clock, stallMillis));
-    Choice choice = new RestoreAgreement(directory, group, files, recovery).choose("start-afresh");
+    choices.clear();
+    Continuation.Result result =
+        new Continuation(
+                new RestoreAgreement(directory, group, files, recovery),
+                new Restorer(pages, registry, files, faults, new ReadSettings(2, DirectMode.AUTO)),
+                directory,
+                group)
+            .run("start-afresh", Set.of(), choices::add);
+    Choice choice = result.choice();
     recovered = choice.recovered();
     reasons = choice.reasons();
-    RestoredImage restored = null;
-    if (choice.epoch().isPresent()) {
-      restored =
-          new Restorer(pages, registry, files, faults)
-              .restore(directory, choice.epoch().get(), group);
-    }
+    RestoredImage restored = result.image().orElse(null);
     if (tierSettings != null) {
       protector =
           Protector.open(
