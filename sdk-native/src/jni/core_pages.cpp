@@ -23,8 +23,17 @@ JNIEXPORT void JNICALL Java_io_cairn_natives_NativePages_populate(JNIEnv*, jclas
   prefaultPages(at<void>(address), static_cast<size_t>(bytes));
 }
 
-JNIEXPORT void JNICALL Java_io_cairn_natives_NativePages_copy(JNIEnv*, jclass, jlong source, jlong destination,
-                                                              jlong bytes) {
+JNIEXPORT jlong JNICALL Java_io_cairn_natives_NativePages_huge(JNIEnv*, jclass, jlong address, jlong bytes) {
+  return static_cast<jlong>(hugePageBytes(at<void>(address), static_cast<size_t>(bytes)));
+}
+
+JNIEXPORT void JNICALL Java_io_cairn_natives_NativePages_copy0(JNIEnv*, jclass, jlong source, jlong destination,
+                                                               jlong bytes) {
+  copyPages(at<void>(destination), at<void>(source), static_cast<size_t>(bytes));
+}
+
+JNIEXPORT void JNICALL Java_io_cairn_natives_NativePages_dump0(JNIEnv*, jclass, jlong source, jlong destination,
+                                                               jlong bytes) {
   dumpPages(at<void>(destination), at<void>(source), static_cast<size_t>(bytes));
 }
 

@@ -5,8 +5,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cinttypes>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23  // Linux 5.14
@@ -63,6 +69,69 @@ void prefaultPages(void* address, size_t bytes) {
   at[bytes - 1] = at[bytes - 1];
 }
 
-void dumpPages(void* destination, const void* source, size_t bytes) { std::memcpy(destination, source, bytes); }
+size_t hugePageBytes(const void* address, size_t bytes) {
+  FILE* maps = std::fopen("/proc/self/smaps", "re");
+  if (!maps) return 0;
+  uintptr_t from = reinterpret_cast<uintptr_t>(address), to = from + bytes;
+  size_t huge = 0;
+  bool ours = false;
+  char line[512];
+  while (std::fgets(line, sizeof line, maps)) {
+    uintptr_t begin, end;
+    size_t kibibytes;
+    if (std::sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &begin, &end) == 2) {
+      ours = begin < to && end > from;
+    } else if (ours && std::sscanf(line, "AnonHugePages: %zu kB", &kibibytes) == 1) {
+      huge += kibibytes * 1024;
+    }
+  }
+  std::fclose(maps);
+  return huge < bytes ? huge : bytes;  // neighbours may share the mapping
+}
+
+void copyPages(void* destination, const void* source, size_t bytes) { std::memcpy(destination, source, bytes); }
+
+#ifdef __SSE2__
+
+namespace {
+
+constexpr size_t kStreamFrom = 64u << 10;  // less may as well stay in the cache
+constexpr size_t kLine = 64;
+
+// The lines of the destination aren't read first, as a plain store does, and push nothing of the program's out of the
+// cache.
+void streamLines(char* to, const char* from, size_t lines) {
+  for (size_t i = 0; i < lines; i++, to += kLine, from += kLine) {
+    __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + 16));
+    __m128i c = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + 32));
+    __m128i d = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + 48));
+    _mm_stream_si128(reinterpret_cast<__m128i*>(to), a);
+    _mm_stream_si128(reinterpret_cast<__m128i*>(to + 16), b);
+    _mm_stream_si128(reinterpret_cast<__m128i*>(to + 32), c);
+    _mm_stream_si128(reinterpret_cast<__m128i*>(to + 48), d);
+  }
+  _mm_sfence();  // before another thread is told that the copy is there
+}
+
+}  // namespace
+
+void dumpPages(void* destination, const void* source, size_t bytes) {
+  if (bytes < kStreamFrom || reinterpret_cast<uintptr_t>(destination) % 16) {
+    copyPages(destination, source, bytes);
+    return;
+  }
+  size_t lines = bytes / kLine;
+  char* to = static_cast<char*>(destination);
+  const char* from = static_cast<const char*>(source);
+  streamLines(to, from, lines);
+  std::memcpy(to + lines * kLine, from + lines * kLine, bytes % kLine);
+}
+
+#else
+
+void dumpPages(void* destination, const void* source, size_t bytes) { copyPages(destination, source, bytes); }
+
+#endif
 
 }  // namespace cairn

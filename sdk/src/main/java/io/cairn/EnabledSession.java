@@ -80,6 +80,7 @@ final class EnabledSession extends Session {
   private final JobDirectory directory;
   private final DirectoryStore store;
   private final Tiers tiers;
+  private final NodeShare share;
   private final ImageCapture capture;
   private final FileOperations files;
   private final FaultHook faults;
@@ -140,7 +141,8 @@ final class EnabledSession extends Session {
     store.whenFenced(this::endFenced);
     tiers = Tiers.open(options, directory, files, faults);
     directory.sharedProblem().ifPresent(log::sharedIsOut);
-    long budget = options.stagingBytes().orElseGet(StagingBudget::automatic);
+    share = NodeShare.of(fabric, Launch.current().host());
+    long budget = share.stagingBudget(options.stagingBytes(), text -> log.warning(text, null));
     capture =
         new ImageCapture(
             pages,
@@ -151,7 +153,8 @@ final class EnabledSession extends Session {
                 ImageHeader.DEFAULT_BLOCK_BYTES,
                 EncodeMode.valueOf(options.encode().name()),
                 options.storeBandwidthBytes().orElse(0),
-                DirectMode.valueOf(options.storeDirect().name())),
+                DirectMode.valueOf(options.storeDirect().name()),
+                share.cores()),
             files,
             faults,
             System::nanoTime);
@@ -276,8 +279,7 @@ final class EnabledSession extends Session {
   /** One thread for each core that this rank has, but two at least: one of them waits for disks. */
   private ReadSettings readSettings() {
     return new ReadSettings(
-        Math.max(2, Runtime.getRuntime().availableProcessors() / LocalRanks.count()),
-        DirectMode.valueOf(options.storeDirect().name()));
+        Math.max(2, share.cores()), DirectMode.valueOf(options.storeDirect().name()));
   }
 
   private static Set<EpochId> avoidedEpochs() {

@@ -59,10 +59,14 @@ final class EpochLogger implements EpochLog {
           Level.INFO,
           String.format(
               Locale.ROOT,
-              "epoch %d committed at safe point %d: paused %.1f ms, %,d bytes, durable after %.0f ms, %d late messages (%d drained)%s",
+              "epoch %d committed at safe point %d: paused %.1f ms%s, %,d bytes, durable after %.0f ms, %d late messages (%d drained)%s",
               report.epoch(),
               report.safePoint(),
               report.pauseNanos() / 1e6,
+              report.callbackNanos() == 0
+                  ? ""
+                  : String.format(
+                      Locale.ROOT, " (callbacks %.1f ms)", report.callbackNanos() / 1e6),
               report.bytes(),
               report.durableNanos() / 1e6,
               report.lateMessages(),

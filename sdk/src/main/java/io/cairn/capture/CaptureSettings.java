@@ -16,18 +16,21 @@ import io.cairn.image.ImageHeader;
  * @param encode how blocks are stored
  * @param bandwidthBytes most that are written in a second; 0 for no limit
  * @param direct whether images go past the page cache
+ * @param cores how many this rank has to itself: at most so many threads copy, and with a core left
+ *     over the writer begins while there is still something to be copied
  */
 public record CaptureSettings(
     long stagingBudgetBytes,
     int blockBytes,
     EncodeMode encode,
     long bandwidthBytes,
-    DirectMode direct) {
+    DirectMode direct,
+    int cores) {
 
-  /** By way of the page cache. */
+  /** By way of the page cache, and with a core for the writer. */
   public CaptureSettings(
       long stagingBudgetBytes, int blockBytes, EncodeMode encode, long bandwidthBytes) {
-    this(stagingBudgetBytes, blockBytes, encode, bandwidthBytes, DirectMode.OFF);
+    this(stagingBudgetBytes, blockBytes, encode, bandwidthBytes, DirectMode.OFF, 2);
   }
 
   /** Written as fast as can be. */
@@ -49,6 +52,9 @@ public record CaptureSettings(
     }
     if (bandwidthBytes < 0) {
       throw new IllegalArgumentException("bandwidth of " + bandwidthBytes + " bytes per second");
+    }
+    if (cores < 1) {
+      throw new IllegalArgumentException(cores + " cores");
     }
   }
 }

@@ -41,6 +41,7 @@ final class EpochCapture implements PendingImage {
   private volatile long digest;
   private volatile long lengthBytes;
   private volatile long takenNanos;
+  private long callbackNanos; // of the application's thread, until it hands the image over
 
   // Of the writer's thread.
   private Path file;
@@ -209,6 +210,15 @@ final class EpochCapture implements PendingImage {
   @Override
   public long takenNanos() {
     return takenNanos;
+  }
+
+  void callbackTook(long nanos) {
+    callbackNanos += nanos;
+  }
+
+  @Override
+  public long callbackNanos() {
+    return callbackNanos;
   }
 
   @Override

@@ -12,6 +12,7 @@ import io.cairn.image.OffHeap;
 import io.cairn.image.RateLimit;
 import io.cairn.image.WriteBuffers;
 import java.io.IOException;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
@@ -19,8 +20,12 @@ import java.util.function.Supplier;
 
 /**
  * Captures a rank: regions, callbacks and arrays are copied into the staging pool on the
- * application's thread, and written as an image by one background thread. Where the pool is smaller
- * than what is registered, capture waits for chunks to be written.
+ * application's thread, large regions with the help of others where the rank has more cores, and
+ * written as an image by one background thread. Where the pool is smaller than what is registered,
+ * capture waits for chunks to be written.
+ *
+ * <p>The writer begins when all is copied, because the application waits for the copy; earlier
+ * where a core is left for it, and where the pool is too small for all.
  */
 public final class ImageCapture implements Capture, AutoCloseable {
   // Orders for sections and for small blocks, which share chunks.
@@ -41,6 +46,8 @@ public final class ImageCapture implements Capture, AutoCloseable {
 
   private WriterQueue queue;
   private StagingPool pool;
+  private CopyCrew crew;
+  private StagingPool.Chunk[] round; // the crew's chunks
   private OffHeap callbackBytes;
   private WriteBuffers buffers;
   private Thread writerThread;
@@ -99,10 +106,12 @@ public final class ImageCapture implements Capture, AutoCloseable {
       return;
     }
     registry.freeze();
-    int chunks = chunkCount();
-    pool = new StagingPool(pages, settings.blockBytes(), chunks);
+    pool = pool(chunkCount());
+    int chunks = pool.chunkCount();
     // Two orders for each chunk, or capture would wait for the queue while the pool has room.
     queue = new WriterQueue((int) Math.min(Integer.MAX_VALUE / 2, 2L * chunks + SMALL_ORDERS));
+    crew = crew();
+    round = new StagingPool.Chunk[CopyCrew.MOST_BLOCKS];
     callbackBytes = new OffHeap(64 << 10);
     RateLimit limit = RateLimit.of(settings.bandwidthBytes());
     buffers =
@@ -120,6 +129,49 @@ public final class ImageCapture implements Capture, AutoCloseable {
     writerThread = new Thread(this::write, "cairn-writer");
     writerThread.setDaemon(true);
     writerThread.start();
+    choiceReport.accept(describeStaging());
+  }
+
+  /** Of that many chunks, or as many as the system gives memory for. */
+  private StagingPool pool(int chunks) {
+    for (int given = chunks; ; given = Math.max(StagingPool.MIN_CHUNKS, given / 2)) {
+      try {
+        return new StagingPool(pages, settings.blockBytes(), given);
+      } catch (OutOfMemoryError e) {
+        if (given <= StagingPool.MIN_CHUNKS) {
+          throw e;
+        }
+        log(
+            System.Logger.Level.WARNING,
+            "no staging pool of %d blocks of %d bytes (%s); trying half of it: the application will wait for the disk"
+                .formatted(given, settings.blockBytes(), e.getMessage()));
+      }
+    }
+  }
+
+  private CopyCrew crew() {
+    int threads = Math.min(settings.cores(), CopyThreads.MOST);
+    CopyCrew crew = new CopyCrew(pages, threads);
+    if (threads > 1) {
+      crew.limit(CopyThreads.measure(crew, pool, nanoClock));
+    }
+    return crew;
+  }
+
+  private String describeStaging() {
+    return String.format(
+        Locale.ROOT,
+        "staging pool of %,d bytes (budget %,d), %.0f%% in huge pages; %d of %d cores copy; the copy %s",
+        pool.lengthBytes(),
+        settings.stagingBudgetBytes(),
+        100.0 * pool.hugeBytes() / pool.lengthBytes(),
+        crew.threads(),
+        settings.cores(),
+        copiesFirst() ? "comes first, then the write" : "and the write go side by side");
+  }
+
+  private boolean copiesFirst() {
+    return crew.threads() >= settings.cores();
   }
 
   /**
@@ -150,6 +202,9 @@ public final class ImageCapture implements Capture, AutoCloseable {
     EpochCapture image = new EpochCapture(this, epoch, safePoint, begin);
     current = image;
     capturedBytes = 0;
+    if (copiesFirst()) {
+      queue.hold();
+    }
     try {
       put(WriterQueue.Order.BEGIN);
       for (Registry.Entry entry : registry.entries()) {
@@ -162,11 +217,14 @@ public final class ImageCapture implements Capture, AutoCloseable {
       closeChunk();
       throw e;
     } finally {
+      queue.release();
       current = null;
       order.epoch = null;
       order.chunk = null;
     }
-    statistics = new EpochStatistics(epoch, nanoClock.getAsLong() - begin, capturedBytes, 0, 0);
+    statistics =
+        new EpochStatistics(
+            epoch, nanoClock.getAsLong() - begin, image.callbackNanos(), capturedBytes, 0, 0);
     faults.reached(FaultPoint.AFTER_CAPTURE);
     return image;
   }
@@ -174,12 +232,7 @@ public final class ImageCapture implements Capture, AutoCloseable {
   private void capture(Registry.Entry entry) throws Exception {
     if (entry instanceof Registry.RegionEntry region) {
       beginSection(entry, region.lengthBytes());
-      for (long at = 0; at < region.lengthBytes(); ) {
-        int n = reserve(region.lengthBytes() - at);
-        pages.dump(region.address() + at, chunk.address + chunkUsed, n);
-        at += n;
-        putBlock(n);
-      }
+      captureMemory(region.address(), region.lengthBytes());
     } else if (entry instanceof Registry.ArrayEntry array) {
       long length = array.lengthBytes();
       beginSection(entry, length);
@@ -194,7 +247,58 @@ public final class ImageCapture implements Capture, AutoCloseable {
     }
   }
 
+  private void captureMemory(long address, long lengthBytes) throws Exception {
+    long at = 0;
+    if (crew.threads() > 1) {
+      long whole = lengthBytes - lengthBytes % pool.chunkBytes();
+      while (at < whole) {
+        at += captureRound(address + at, whole - at);
+      }
+    }
+    while (at < lengthBytes) {
+      int n = reserve(lengthBytes - at);
+      pages.dump(address + at, chunk.address + chunkUsed, n);
+      at += n;
+      putBlock(n);
+    }
+  }
+
+  /** Copies as many whole blocks as there are chunks for, with all threads; returns the bytes. */
+  private long captureRound(long address, long lengthBytes) throws Exception {
+    closeChunk();
+    int block = pool.chunkBytes();
+    int most = (int) Math.min(CopyCrew.MOST_BLOCKS, lengthBytes / block);
+    crew.clear();
+    try {
+      while (crew.count() < most) {
+        faults.reached(FaultPoint.DURING_CAPTURE);
+        StagingPool.Chunk next = crew.count() == 0 ? takeChunk() : pool.poll();
+        if (next == null) {
+          break;
+        }
+        round[crew.count()] = next;
+        crew.add(address + (long) crew.count() * block, next.address, block);
+      }
+      crew.copy();
+      for (int i = 0; i < crew.count(); i++) {
+        chunk = round[i];
+        chunkUsed = 0;
+        round[i] = null;
+        putBlock(block);
+      }
+    } finally {
+      for (int i = 0; i < crew.count(); i++) {
+        if (round[i] != null) {
+          pool.release(round[i]);
+          round[i] = null;
+        }
+      }
+    }
+    return (long) crew.count() * block;
+  }
+
   private void captureState(Registry.StateEntry entry) throws Exception {
+    long begin = nanoClock.getAsLong();
     callbackBytes.clear();
     try {
       entry.state().writeMarshallable(callbackBytes.bytes());
@@ -208,6 +312,7 @@ public final class ImageCapture implements Capture, AutoCloseable {
               + e,
           e);
     }
+    current.callbackTook(nanoClock.getAsLong() - begin);
     long length = callbackBytes.lengthBytes();
     beginSection(entry, length);
     for (long at = 0; at < length; ) {
@@ -239,13 +344,22 @@ public final class ImageCapture implements Capture, AutoCloseable {
       closeChunk();
     }
     if (chunk == null) {
-      chunk = pool.take(current);
+      chunk = takeChunk();
       chunkUsed = 0;
-      if (chunk == null) {
-        throw ended();
-      }
     }
     return n;
+  }
+
+  private StagingPool.Chunk takeChunk() throws Exception {
+    StagingPool.Chunk taken = current.ended() ? null : pool.poll();
+    if (taken == null) {
+      queue.release(); // chunks come back only from a writer that writes
+      taken = pool.take(current);
+    }
+    if (taken == null) {
+      throw ended();
+    }
+    return taken;
   }
 
   private void putBlock(int lengthBytes) throws Exception {
@@ -374,6 +488,7 @@ public final class ImageCapture implements Capture, AutoCloseable {
           new EpochStatistics(
               epoch,
               captured.pauseNanos(),
+              captured.callbackNanos(),
               captured.capturedBytes(),
               storedBytes,
               nanoClock.getAsLong() - beginNanos);
@@ -408,6 +523,7 @@ public final class ImageCapture implements Capture, AutoCloseable {
       Thread.currentThread().interrupt();
       return;
     }
+    crew.close();
     pool.close();
     callbackBytes.close();
     buffers.close();

@@ -26,7 +26,15 @@ public interface Pages {
   /** Touches the pages, so that the first copy into them doesn't fault. */
   void prefault(long address, long lengthBytes);
 
-  /** Copies memory to memory (the page dump); the ranges don't overlap. */
+  /** How much of this memory is in huge pages, as far as the system tells; slow. */
+  default long hugeBytes(long address, long lengthBytes) {
+    return 0;
+  }
+
+  /**
+   * Copies memory to memory that the caller won't read soon (the page dump); the ranges don't
+   * overlap. Any thread.
+   */
   void dump(long source, long destination, long lengthBytes);
 
   /** A direct buffer over memory, in native byte order. The memory must outlive it. */

@@ -63,6 +63,8 @@ final class StagingPool implements AutoCloseable {
     this.chunkBytes = chunkBytes;
     lengthBytes = (long) chunkBytes * chunks;
     address = pages.allocate(lengthBytes);
+    // Touched by the rank's own thread, so by the kernel's usual policy on the node of memory that
+    // the rank runs on; nothing moves it from there, as it is used again and again.
     pages.prefault(address, lengthBytes);
     free = new Chunk[chunks];
     for (int i = 0; i < chunks; i++) {
@@ -95,6 +97,16 @@ final class StagingPool implements AutoCloseable {
     }
   }
 
+  /** A free chunk, or null if there is none. */
+  Chunk poll() {
+    lock.lock();
+    try {
+      return freeCount == 0 ? null : free[--freeCount];
+    } finally {
+      lock.unlock();
+    }
+  }
+
   void release(Chunk chunk) {
     lock.lock();
     try {
@@ -113,6 +125,16 @@ final class StagingPool implements AutoCloseable {
     } finally {
       lock.unlock();
     }
+  }
+
+  /** How much of it is in huge pages; slow. */
+  long hugeBytes() {
+    return pages.hugeBytes(address, lengthBytes);
+  }
+
+  /** Where it begins. */
+  long address() {
+    return address;
   }
 
   int freeCount() {

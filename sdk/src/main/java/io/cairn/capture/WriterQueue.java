@@ -57,6 +57,7 @@ final class WriterQueue {
   private final Condition notFull = lock.newCondition();
   private int head;
   private int size;
+  private boolean held;
 
   WriterQueue(int capacity) {
     ring = new Item[capacity + RESERVE];
@@ -73,6 +74,7 @@ final class WriterQueue {
     lock.lockInterruptibly();
     try {
       while (size >= ring.length - RESERVE && !item.epoch.ended()) {
+        goOn();
         notFull.await();
       }
       if (item.epoch.ended()) {
@@ -105,13 +107,42 @@ final class WriterQueue {
     }
     ring[(head + size) % ring.length].copyFrom(item);
     size++;
-    notEmpty.signal();
+    if (!held) {
+      notEmpty.signal();
+    }
+  }
+
+  /** From now on orders wait until {@link #release}, or until there is no place for more. */
+  void hold() {
+    lock.lock();
+    try {
+      held = true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Ends a hold, if there is one. */
+  void release() {
+    lock.lock();
+    try {
+      goOn();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void goOn() {
+    if (held) {
+      held = false;
+      notEmpty.signal();
+    }
   }
 
   void take(Item item) throws InterruptedException {
     lock.lockInterruptibly();
     try {
-      while (size == 0) {
+      while (size == 0 || held) {
         notEmpty.await();
       }
       item.copyFrom(ring[head]);

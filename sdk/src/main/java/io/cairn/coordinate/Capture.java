@@ -45,6 +45,11 @@ public interface Capture {
       return 0;
     }
 
+    /** How much of the time that the application waited was its own callbacks'. */
+    default long callbackNanos() {
+      return 0;
+    }
+
     /** Stops writing and deletes what was written; a failure to delete is logged, not thrown. */
     void discard();
   }

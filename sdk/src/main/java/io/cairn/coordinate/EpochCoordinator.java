@@ -330,6 +330,7 @@ public final class EpochCoordinator {
     mineMax[Pulse.PAUSE_NANOS] = p.pauseNanos;
     mineMax[Pulse.DURABLE_NANOS] = p.durableNanos;
     mineMax[Pulse.TAKEN_NANOS] = p.takenNanos;
+    mineMax[Pulse.CALLBACK_NANOS] = p.image == null ? 0 : p.image.callbackNanos();
     if (p.fault != null) {
       mineSum[Pulse.FAULTS] = 1;
       mineMax[Pulse.CULPRIT] = Pulse.culpritKey(p.severity, rank, size);
@@ -1061,6 +1062,7 @@ public final class EpochCoordinator {
         committed,
         reason,
         max[Pulse.PAUSE_NANOS],
+        max[Pulse.CALLBACK_NANOS],
         sum[Pulse.LATE_MESSAGES],
         sum[Pulse.DRAINED_MESSAGES],
         sum[Pulse.BYTES],

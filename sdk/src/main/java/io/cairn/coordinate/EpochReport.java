@@ -11,6 +11,7 @@ package io.cairn.coordinate;
  * @param committed whether it is committed; else it is abandoned
  * @param reason why it was abandoned; empty if it was committed
  * @param pauseNanos longest time that a rank was stopped for it
+ * @param callbackNanos longest time that a rank's callbacks took of that
  * @param lateMessages messages in the channel state, over all ranks
  * @param drainedMessages messages that the agents took off the network for it, over all ranks
  * @param bytes length of its images, over all ranks
@@ -26,6 +27,7 @@ public record EpochReport(
     boolean committed,
     String reason,
     long pauseNanos,
+    long callbackNanos,
     long lateMessages,
     long drainedMessages,
     long bytes,

@@ -34,7 +34,10 @@ final class Pulse {
   /** {@link Capture.PendingImage#takenNanos}. */
   static final int TAKEN_NANOS = 9;
 
-  static final int MAXIMA = 10;
+  /** {@link Capture.PendingImage#callbackNanos}. */
+  static final int CALLBACK_NANOS = 10;
+
+  static final int MAXIMA = 11;
 
   // Sums. Each is zero when nothing stands in the way.
   /** Ranks that pass no safe point any more. */

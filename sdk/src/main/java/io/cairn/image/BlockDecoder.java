@@ -44,13 +44,7 @@ final class BlockDecoder {
           window.put(zeros);
         }
       }
-      case RAW -> {
-        if (stored == window) {
-          window.position(window.limit());
-        } else {
-          window.put(stored);
-        }
-      }
+      case RAW -> window.put(stored);
       case LZ4 -> {
         requireCrc(job, stored, stored.position(), job.storedLength, job.storedCrc, "stored");
         decompress(job, stored, window);
@@ -58,6 +52,13 @@ final class BlockDecoder {
     }
     requireCrc(job, window, start, job.rawLength, job.rawCrc, "raw");
     window.limit(start + job.rawLength).position(start);
+  }
+
+  /** Checks a raw block that was read to its place: all that remains in the window. */
+  void check(BlockJob job, ByteBuffer window) throws CorruptImageException {
+    int start = window.position();
+    requireCrc(job, window, start, job.rawLength, job.rawCrc, "raw");
+    window.position(start);
   }
 
   private void decompress(BlockJob job, ByteBuffer stored, ByteBuffer window)

@@ -463,17 +463,14 @@ public final class ImageReader implements Closeable {
       stored = ByteBuffer.allocateDirect(largestBlock);
     }
     ByteBuffer window = sink.window(job.sinkOffset, job.rawLength);
-    ByteBuffer bytes = stored.clear().limit(job.storedLength);
     if (job.codec == Codec.RAW) {
-      // No detour: a window that holds what is stored is decoded by checking it.
       int start = window.position();
       FileOperations.readFully(in, file, window, job.offset);
-      bytes = window.position(start);
+      decoder.check(job, window.position(start));
     } else {
-      FileOperations.readFully(in, file, bytes, job.offset);
-      bytes.flip();
+      FileOperations.readFully(in, file, stored.clear().limit(job.storedLength), job.offset);
+      decoder.decode(job, stored.flip(), window);
     }
-    decoder.decode(job, bytes, window);
     sink.filled(job.sinkOffset, window);
   }
 

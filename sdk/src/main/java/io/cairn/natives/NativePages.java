@@ -42,7 +42,17 @@ public final class NativePages implements Pages {
 
   @Override
   public void dump(long source, long destination, long lengthBytes) {
-    copy(source, destination, lengthBytes);
+    dump0(source, destination, lengthBytes);
+  }
+
+  /** The C library's {@code memcpy}, which {@link #dump} is measured against. */
+  public void copy(long source, long destination, long lengthBytes) {
+    copy0(source, destination, lengthBytes);
+  }
+
+  @Override
+  public long hugeBytes(long address, long lengthBytes) {
+    return huge(address, lengthBytes);
   }
 
   @Override
@@ -58,7 +68,11 @@ public final class NativePages implements Pages {
 
   private static native void populate(long address, long bytes);
 
-  private static native void copy(long source, long destination, long bytes);
+  private static native long huge(long address, long bytes);
+
+  private static native void copy0(long source, long destination, long bytes);
+
+  private static native void dump0(long source, long destination, long bytes);
 
   private static native ByteBuffer buffer(long address, int bytes);
 }

@@ -110,7 +110,7 @@ final class CaptureAllocationTest {
             pages,
             registry,
             target,
-            new CaptureSettings(4 * lengthBytes, BLOCK_BYTES, encode, 0, direct),
+            new CaptureSettings(4 * lengthBytes, BLOCK_BYTES, encode, 0, direct, 2),
             new SystemFiles(),
             hook,
             System::nanoTime)) {

@@ -12,6 +12,7 @@ import io.cairn.coordinate.Capture.PendingImage;
 import io.cairn.coordinate.Capture.Progress;
 import io.cairn.coordinate.SealedChannels;
 import io.cairn.image.CoreTimes;
+import io.cairn.image.DirectMode;
 import io.cairn.image.EncodeMode;
 import io.cairn.image.EpochId;
 import io.cairn.image.FaultHook;
@@ -64,6 +65,7 @@ final class ImageCaptureTest {
   private volatile FaultHook hook = FaultHook.NONE;
   private long budgetBytes;
   private long bandwidthBytes;
+  private int cores = 2;
   private final List<String> choices = new CopyOnWriteArrayList<>();
   private ImageCapture capture;
   private byte[] content;
@@ -125,7 +127,8 @@ final class ImageCaptureTest {
             pages,
             registry,
             new Target(),
-            new CaptureSettings(budgetBytes, BLOCK_BYTES, EncodeMode.AUTO, bandwidthBytes),
+            new CaptureSettings(
+                budgetBytes, BLOCK_BYTES, EncodeMode.AUTO, bandwidthBytes, DirectMode.OFF, cores),
             files,
             point -> hook.reached(point),
             System::nanoTime);
@@ -229,6 +232,95 @@ final class ImageCaptureTest {
     image.seal(channels());
     assertWritten(image, 0);
     assertEquals(1, released.get());
+  }
+
+  /** Blocks that the writer had come to when the nth one was copied. */
+  private int writtenWhenCopied(int nth) throws Exception {
+    AtomicInteger written = new AtomicInteger();
+    AtomicInteger copied = new AtomicInteger();
+    AtomicInteger seen = new AtomicInteger(-1);
+    hook =
+        point -> {
+          if (point == FaultPoint.MID_BLOCKS) {
+            written.incrementAndGet();
+          } else if (point == FaultPoint.DURING_CAPTURE && copied.incrementAndGet() == nth) {
+            long begin = System.nanoTime();
+            while (written.get() == 0 && System.nanoTime() - begin < 200_000_000L) {
+              Thread.onSpinWait();
+            }
+            seen.set(written.get());
+          }
+        };
+    PendingImage image = capture.capture(0, 1);
+    image.seal(channels());
+    assertWritten(image, 0);
+    return seen.get();
+  }
+
+  @Test
+  void shouldCopyAllBeforeItWritesOnItsOnlyCore() throws Exception {
+    budgetBytes = 1 << 20;
+    cores = 1;
+    begin();
+    assertEquals(0, writtenWhenCopied(BLOCKS));
+  }
+
+  @Test
+  void shouldWriteWhileItCopiesWhereThePoolIsTooSmall() throws Exception {
+    budgetBytes = 1;
+    cores = 1;
+    begin();
+    assertTrue(writtenWhenCopied(BLOCKS) > 0);
+  }
+
+  @Test
+  void shouldCopyTheSameWithManyThreads() throws Exception {
+    budgetBytes = 20L * BLOCK_BYTES;
+    cores = 4;
+    begin();
+    for (int epoch = 0; epoch < 20; epoch++) {
+      PendingImage image = capture.capture(epoch, 1);
+      image.seal(channels());
+      assertWritten(image, epoch);
+    }
+  }
+
+  @Test
+  void shouldShowTheTimeOfCallbacksSeparately() throws Exception {
+    budgetBytes = 1 << 20;
+    registry.state(
+        "slow",
+        new BytesMarshallable() {
+          @Override
+          public void writeMarshallable(BytesOut<?> out) {
+            long begin = System.nanoTime();
+            while (System.nanoTime() - begin < 5_000_000L) {
+              Thread.onSpinWait();
+            }
+          }
+
+          @Override
+          public void readMarshallable(BytesIn<?> in) {}
+        });
+    begin();
+    PendingImage image = capture.capture(0, 1);
+    image.seal(channels());
+    assertWritten(image, 0);
+    EpochStatistics statistics = capture.statistics(0).orElseThrow();
+    assertTrue(image.callbackNanos() >= 5_000_000L);
+    assertEquals(image.callbackNanos(), statistics.callbackNanos());
+    assertTrue(statistics.callbackNanos() <= statistics.pauseNanos());
+  }
+
+  @Test
+  void shouldTakeASmallerPoolWhereMemoryIsShort() throws Exception {
+    budgetBytes = 1 << 20;
+    pages.refuseMoreThan((long) BLOCKS * BLOCK_BYTES);
+    begin();
+    assertEquals((BLOCKS + StagingPool.MIN_CHUNKS) / 2L * BLOCK_BYTES, capture.stagingBytes());
+    PendingImage image = capture.capture(0, 1);
+    image.seal(channels());
+    assertWritten(image, 0);
   }
 
   @Test
@@ -355,10 +447,15 @@ final class ImageCaptureTest {
       image.seal(channels());
       assertWritten(image, epoch);
     }
-    assertEquals(1, choices.size(), choices.toString());
+    assertEquals(2, choices.size(), choices.toString());
+    assertTrue(
+        choices
+            .get(0)
+            .startsWith("staging pool of 45,056 bytes (budget 1,048,576), 0% in huge pages"),
+        choices.get(0));
     // Noise, so that no measurement matters.
     assertTrue(
-        choices.get(0).startsWith("region \"u\": stored as it is, 0 of 40 blocks"), choices.get(0));
+        choices.get(1).startsWith("region \"u\": stored as it is, 0 of 40 blocks"), choices.get(1));
   }
 
   @Test

@@ -30,7 +30,7 @@ class AutomaticIntervalTest {
     // The cost's three parts.
     long part = (long) (costSeconds * SECOND / 4);
     return new EpochReport(
-        1, 1, true, "", part, 0, 0, 0, (long) (durableSeconds * SECOND), part, 2 * part, 0);
+        1, 1, true, "", part, 0, 0, 0, 0, (long) (durableSeconds * SECOND), part, 2 * part, 0);
   }
 
   private static double seconds(AutomaticInterval interval) {

@@ -55,7 +55,7 @@ class SafePointGateTest {
   }
 
   private static EpochReport report(long epoch, boolean committed, String reason) {
-    return new EpochReport(epoch, 1, committed, reason, 0, 0, 0, 0, 0, 0, 0, 0);
+    return new EpochReport(epoch, 1, committed, reason, 0, 0, 0, 0, 0, 0, 0, 0, 0);
   }
 
   @Test

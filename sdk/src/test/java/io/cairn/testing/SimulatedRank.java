@@ -57,7 +57,7 @@ public final class SimulatedRank implements AutoCloseable {
 
   /** The same, past the page cache. */
   public static final CaptureSettings DIRECT =
-      new CaptureSettings(64L * BLOCK_BYTES, BLOCK_BYTES, EncodeMode.SMALL, 0, DirectMode.AUTO);
+      new CaptureSettings(64L * BLOCK_BYTES, BLOCK_BYTES, EncodeMode.SMALL, 0, DirectMode.AUTO, 2);
 
   public final TestPages pages = new TestPages();
   public final Registry registry = new Registry();

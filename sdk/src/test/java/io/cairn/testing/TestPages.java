@@ -18,6 +18,7 @@ public final class TestPages implements Pages {
   private final TreeMap<Long, Huge> huge = new TreeMap<>();
   private long next = 1L << 40;
   private long allocated;
+  private long most = Long.MAX_VALUE;
 
   /** Memory whose bytes are computed when it is read, and checked when it is written. */
   public interface Huge {
@@ -46,6 +47,11 @@ public final class TestPages implements Pages {
     return address;
   }
 
+  /** From now on allocations of more fail. */
+  public synchronized void refuseMoreThan(long lengthBytes) {
+    most = lengthBytes;
+  }
+
   /** Bytes allocated and not freed. */
   public synchronized long allocatedBytes() {
     return allocated;
@@ -58,6 +64,9 @@ public final class TestPages implements Pages {
 
   @Override
   public synchronized long allocate(long lengthBytes) {
+    if (lengthBytes > most) {
+      throw new OutOfMemoryError("no " + lengthBytes + " bytes");
+    }
     long address = place(lengthBytes);
     segments.put(address, ByteBuffer.allocateDirect(Math.toIntExact(lengthBytes)));
     allocated += lengthBytes;
