@@ -43,6 +43,8 @@ JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM*, void*) {
   return JNI_VERSION_1_8;
 }
 
+JNIEXPORT void JNICALL Java_io_cairn_natives_Shim_touchPending(JNIEnv*, jclass) { touchPending(); }
+
 JNIEXPORT jstring JNICALL Java_io_cairn_natives_Shim_check(JNIEnv* env, jclass) {
   Shim& s = shim();
   int initialised = 0;

@@ -202,6 +202,7 @@ int destroy(MPI_Comm* comm, const char* call, int (*destroyer)(MPI_Comm*)) {
     auto foreign = s.foreign.find(*comm);
     if (foreign != s.foreign.end()) {
       s.ledger->unveto(foreign->second);
+      writtenAnywhere();  // what came over it was only passed on
       s.foreign.erase(foreign);
     }
   }

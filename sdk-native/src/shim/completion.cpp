@@ -70,6 +70,7 @@ CAIRN_INLINE bool finishSimple(Shim& s, Tracked* tracked, const MPI_Status& stat
 void forget(Tracked* tracked) {
   if (tracked->duplicated) PMPI_Type_free(&tracked->type);
   tracked->keep.reset();
+  tracked->receives.clear();
   tracked->replay = MPI_REQUEST_NULL;
   tracked->handedOver = tracked->duplicated = tracked->cancelling = false;
   releaseComm(tracked->comm);
@@ -152,6 +153,7 @@ std::unique_lock<Lock> tell(Tracked* tracked, MPI_Status& status, int result) {
 }  // namespace
 
 void finish(Tracked* tracked, MPI_Status& status, int result) {
+  if (anyTouched()) touchTracked(tracked, status, result);
   if (result == MPI_SUCCESS) {
     Shim& s = shim();
     Guard guard(s.ledger->lock);
@@ -219,6 +221,11 @@ bool finishAllSimple(int n, MPI_Request requests[], Array<Tracked*>& tracked, MP
 
 // After a call that completed all requests, or failed.
 void finishAll(int n, MPI_Request requests[], Array<Tracked*>& tracked, MPI_Status statuses[], int result) {
+  if (anyTouched() && result == MPI_SUCCESS) {  // else it is finish() that does it
+    for (int i = 0; i < n; i++) {
+      if (tracked[i] && requests[i] == MPI_REQUEST_NULL) touchTracked(tracked[i], statuses[i], result);
+    }
+  }
   if (result == MPI_SUCCESS && finishAllSimple(n, requests, tracked, statuses)) return;
   for (int i = 0; i < n; i++) {
     if (!tracked[i]) continue;
@@ -406,6 +413,7 @@ CAIRN_MPI int MPI_Request_get_status(MPI_Request request, int* flag, MPI_Status*
   MPI_Status mine{};
   int result = PMPI_Request_get_status(request, flag, &mine);
   if (*flag && result == MPI_SUCCESS) {
+    if (anyTouched()) touchTracked(tracked, mine, result);
     tracked->simple = false;  // not in tell(): after a completion the handle may be another thread's, which writes it too
     tell(tracked, mine, result);  // the program may read the buffer now: received, although the request lives on
     copyStatus(status, mine);

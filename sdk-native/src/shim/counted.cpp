@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Wrappers made from the table of calls, calls.def: collectives are counted; what isn't captured vetoes by name for as
 // long as it is open, and is never silently wrong.
+#include "collective_receives.hpp"
 #include "shim.hpp"
 
 namespace cairn {
@@ -15,15 +16,21 @@ void countCollective(MPI_Comm comm, const char* call) {
 
 namespace {
 
+using Ranges = std::vector<MemoryRange>;
+
 // Vetoes until the request has completed.
-void trackPending(MPI_Comm comm, const MPI_Request* request, const char* call) {
+void trackPending(MPI_Comm comm, const MPI_Request* request, const char* call, Ranges receives) {
   if (!active() || *request == MPI_REQUEST_NULL) return;
   Shim& s = shim();
   Guard guard(s.ledger->lock);
   CommInfo* info = s.find(comm);
   if (!info) return;
-  track(s, Kind::COLLECTIVE, info, *request, call);
+  track(s, Kind::COLLECTIVE, info, *request, call)->receives = std::move(receives);
   s.ledger->veto(std::string(call) + " is pending");
+}
+
+void touchRanges(const Ranges& ranges) {
+  for (const MemoryRange& range : ranges) touchWritten(reinterpret_cast<void*>(range.from), range.to - range.from);
 }
 
 void openWindow(const MPI_Win* window, const char* call) {
@@ -50,6 +57,7 @@ void endOnFile(MPI_File file) {
   Guard guard(s.ledger->lock);
   auto at = s.splitFiles.find(file);
   if (at == s.splitFiles.end()) return;
+  if (at->second.find("_read_") != std::string::npos) writtenAnywhere();
   s.ledger->unveto(at->second);
   s.splitFiles.erase(at);
 }
@@ -75,17 +83,22 @@ void warnOfOutput(MPI_Comm comm, const char* name, int mode) {
 
 using namespace cairn;
 
-#define COLLECTIVE(name, parameters, arguments)  \
-  CAIRN_MPI int MPI_##name parameters {          \
-    countCollective(comm, "MPI_" #name);         \
-    return PMPI_##name arguments;                \
+#define COLLECTIVE(name, parameters, arguments)                             \
+  CAIRN_MPI int MPI_##name parameters {                                     \
+    countCollective(comm, "MPI_" #name);                                    \
+    int result = PMPI_##name arguments;                                     \
+    if (anyTouched()) touchRanges(collectiveReceives::RECEIVES_##name);     \
+    return result;                                                          \
   }
 
 #define NONBLOCKING_COLLECTIVE(name, parameters, arguments)                      \
   CAIRN_MPI int MPI_##name parameters {                                          \
     countCollective(comm, "MPI_" #name);                                         \
     int result = PMPI_##name arguments;                                          \
-    if (result == MPI_SUCCESS) trackPending(comm, request, "MPI_" #name);     \
+    if (result == MPI_SUCCESS) {                                                 \
+      trackPending(comm, request, "MPI_" #name,                                  \
+                   anyTouched() ? collectiveReceives::RECEIVES_##name : Ranges()); \
+    }                                                                            \
     return result;                                                               \
   }
 
@@ -100,7 +113,7 @@ using namespace cairn;
 #define FILE_REQUEST(name, parameters, arguments)                                    \
   CAIRN_MPI int MPI_##name parameters {                                              \
     int result = PMPI_##name arguments;                                              \
-    if (result == MPI_SUCCESS) trackPending(MPI_COMM_SELF, request, "MPI_" #name);   \
+    if (result == MPI_SUCCESS) trackPending(MPI_COMM_SELF, request, "MPI_" #name, Ranges());   \
     return result;                                                                   \
   }
 
@@ -129,7 +142,10 @@ CAIRN_MPI int MPI_Win_free(MPI_Win* win) {
       s.windows.erase(at);
     }
   }
-  return PMPI_Win_free(win);
+  int result = PMPI_Win_free(win);
+  // Others have put into its memory, and this process has got into any of its own. While it was open nothing was cut.
+  writtenAnywhere();
+  return result;
 }
 
 CAIRN_MPI int MPI_File_open(MPI_Comm comm, const char* filename, int amode, MPI_Info info, MPI_File* fh) {

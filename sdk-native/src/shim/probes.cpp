@@ -151,6 +151,7 @@ CAIRN_MPI int MPI_Mrecv(void* buf, int count, MPI_Datatype type, MPI_Message* me
   } else {
     result = PMPI_Mrecv(buf, count, type, message, &mine);
   }
+  if (anyTouched()) touchReceived(buf, type, false, mine, result);
   if (entry.keep) {
     PMPI_Wait(&entry.replay, MPI_STATUS_IGNORE);
     patch(mine, entry.comm, entry.receive->source, entry.receive->tag);
@@ -187,6 +188,7 @@ CAIRN_MPI int MPI_Imrecv(void* buf, int count, MPI_Datatype type, MPI_Message* m
   Tracked* tracked = track(s, Kind::RECEIVE, entry.comm, *request, "MPI_Imrecv");
   tracked->receive = entry.receive;
   tracked->buffer = buf;
+  tracked->count = count;
   tracked->type = type;
   tracked->replay = entry.replay;
   tracked->keep = entry.keep;

@@ -110,6 +110,7 @@ class BlockingReceive {
     } else {
       return;  // the receive by PMPI says what is wrong
     }
+    plain_ = isPlain(*s, type);
     comm_ = info;
     info->pending++;
   }
@@ -120,6 +121,7 @@ class BlockingReceive {
   int wait(MPI_Status* statusOut) {
     MPI_Status status;
     int result = PMPI_Wait(&request_, &status);
+    if (anyTouched()) touchReceived(buffer_, type_, plain_, status, result);
     if (unlikely(result != MPI_SUCCESS || !handedOver(status))) return handOverSlowly(statusOut, status, result);
     copyStatus(statusOut, status);
     return result;
@@ -153,6 +155,7 @@ class BlockingReceive {
 
   void* buffer_;
   MPI_Datatype type_;
+  bool plain_ = true;
   CommInfo* comm_ = nullptr;
   Receive* receive_ = nullptr;
   PayloadRef keep_;
@@ -179,6 +182,7 @@ __attribute__((noinline)) int postQueued(Shim& s, CommInfo* info, void* buffer, 
   Tracked* tracked = track(s, Kind::RECEIVE, info, *request, "MPI_Irecv");
   tracked->receive = receive;
   tracked->buffer = buffer;
+  tracked->count = count;
   tracked->type = type;
   tracked->replay = replay;
   tracked->keep = std::move(keep);
@@ -220,6 +224,7 @@ CAIRN_MPI int MPI_Irecv(void* buf, int count, MPI_Datatype type, int source, int
   Tracked* tracked = track(*s, Kind::RECEIVE, info, *request, "MPI_Irecv", true);
   tracked->receive = &tracked->own;
   tracked->buffer = buf;
+  tracked->count = count;
   tracked->type = type;
   ledger.post(tracked->receive, info->id, worldSource(info, source), ledgerTag(tag));
   if (unlikely(!isPlain(*s, type))) keepType(tracked);

@@ -14,6 +14,7 @@
 
 #include "channel/hold.hpp"
 #include "channel/ledger.hpp"
+#include "page/touched.hpp"
 
 #define CAIRN_MPI extern "C" __attribute__((visibility("default")))
 
@@ -62,6 +63,7 @@ struct alignas(64) Tracked {
   MPI_Datatype type = MPI_DATATYPE_NULL;
   const char* call = "";
   Receive* receive = nullptr;
+  int count = 0;  // of a receive
 
   bool handedOver = false;                // MPI_Request_get_status has told the application already
   bool duplicated = false;                // `type` is ours to free
@@ -71,6 +73,7 @@ struct alignas(64) Tracked {
   int source = 0;                         // envelope of a replayed message, world rank
   int tag = 0;                            // the same; or of a synchronous send
   int destination = 0;                    // world rank, of a synchronous send
+  std::vector<MemoryRange> receives;      // of a collective, into memory whose written pages are asked for
 };
 
 // Finds what is tracked by its handle: open addressing. MPI uses its handles again and again, so an entry stays when its
@@ -103,6 +106,14 @@ class RequestTable {
   }
 
   bool empty() const { return used() == 0; }  // no lock needed
+
+  // Lock held.
+  template <class EACH>
+  void forEachActive(EACH each) const {
+    for (const Slot& slot : slots_) {
+      if (slot.tracked && slot.tracked->active) each(*slot.tracked);
+    }
+  }
 
  private:
   struct Slot {
@@ -295,6 +306,23 @@ inline void copyStatus(MPI_Status* to, const MPI_Status& from) {
   *to = from;
   to->MPI_ERROR = error;
 }
+
+// --- touched.cpp ---
+// What a completed call has received may have come by DMA, which no page protection notices: the pages are touched. None
+// of it costs more than a look where no memory is tracked, or where the buffer isn't in it.
+inline uint64_t receivedBytesFast(const MPI_Status& status) {
+#ifdef OPEN_MPI
+  return status._ucount;
+#else
+  return receivedBytes(status);
+#endif
+}
+__attribute__((cold)) void touchElements(const void* buffer, MPI_Datatype type, uint64_t elements);
+__attribute__((noinline)) void touchReceived(const void* buffer, MPI_Datatype type, bool plain, const MPI_Status& status,
+                                             int result);
+__attribute__((noinline)) void touchTracked(const Tracked* tracked, const MPI_Status& status, int result);
+// Before a cut: what is being received may be there in part. Takes the lock.
+void touchPending();
 
 // --- requests.cpp ---
 // Finishes what the program has freed and MPI has completed. Takes the lock.
