@@ -8,6 +8,7 @@ import io.cairn.api.CheckpointListener.RestoredEvent;
 import io.cairn.api.MisuseException;
 import io.cairn.capture.CaptureSettings;
 import io.cairn.capture.ImageCapture;
+import io.cairn.capture.PageMode;
 import io.cairn.capture.Registry;
 import io.cairn.coordinate.Agent;
 import io.cairn.coordinate.AutomaticInterval;
@@ -30,6 +31,7 @@ import io.cairn.natives.NativeFabric;
 import io.cairn.natives.NativeFileSpace;
 import io.cairn.natives.NativeLedger;
 import io.cairn.natives.NativePages;
+import io.cairn.natives.NativeWrittenPages;
 import io.cairn.natives.Shim;
 import io.cairn.report.LaunchWatch;
 import io.cairn.report.ProgressReporter;
@@ -154,11 +156,14 @@ final class EnabledSession extends Session {
                 EncodeMode.valueOf(options.encode().name()),
                 options.storeBandwidthBytes().orElse(0),
                 DirectMode.valueOf(options.storeDirect().name()),
-                share.cores()),
+                share.cores(),
+                options.fullEvery()),
             files,
             faults,
             System::nanoTime);
     capture.whenChosen(log::stored);
+    capture.copyPages(
+        PageMode.valueOf(options.pages().name()), () -> new NativeWrittenPages(Shim::touchPending));
   }
 
   /** Collective over all ranks, after MPI was initialised under the shim. */
@@ -260,7 +265,7 @@ final class EnabledSession extends Session {
           choice.epoch(),
           choice.jobDigest());
       store.ranksAgreed(choice.epoch(), !choice.recovered().isEmpty(), choice.broken());
-      capture.prepare();
+      capture.prepareSoon();
       if (reporter != null) {
         reporter.running(choice.epoch(), origin.safePoint());
       }

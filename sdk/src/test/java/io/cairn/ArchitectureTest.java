@@ -18,6 +18,7 @@ import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 import io.cairn.capture.Pages;
+import io.cairn.capture.WrittenPages;
 import io.cairn.coordinate.AutomaticInterval;
 import io.cairn.coordinate.Capture;
 import io.cairn.coordinate.CutRefusedException;
@@ -110,11 +111,17 @@ class ArchitectureTest {
               .or(ports())
               .or(oneOf(Set.of(AutomaticInterval.class, MeanTime.class))));
 
+  private static final Set<Class<?>> CAPTURE_PORTS =
+      Set.of(Pages.class, WrittenPages.class, WrittenPages.Region.class);
+
   @ArchTest
   static final ArchRule shouldLetNativesKnowOnlyWhatTheyImplement =
       onlyKnows(
           "natives",
-          ports().or(oneOf(Set.of(Pages.class, FileSpace.class))).or(oneOf(STORE_PORTS)));
+          ports()
+              .or(oneOf(CAPTURE_PORTS))
+              .or(oneOf(Set.of(FileSpace.class)))
+              .or(oneOf(STORE_PORTS)));
 
   @ArchTest
   static final ArchRule shouldLetReportsKnowPortsAndEpochsOnly =
@@ -133,7 +140,8 @@ class ArchitectureTest {
               "java..",
               "com.sun.nio.file", // direct I/O
               "net.jpountz..",
-              "net.openhft.chronicle..");
+              "net.openhft.chronicle..",
+              "net.openhft.hashing..");
 
   /** The Java bindings are leaving Open MPI: what isn't tied to them outlives them. */
   @ArchTest

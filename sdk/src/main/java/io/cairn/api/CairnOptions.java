@@ -62,6 +62,16 @@ public final class CairnOptions {
     OFF
   }
 
+  /** Which pages of regions are copied and stored. */
+  public enum Pages {
+    /** As costs the program less, by what is measured. */
+    AUTO,
+    /** All. */
+    ALL,
+    /** Those that were written since the last committed epoch. */
+    WRITTEN
+  }
+
   /** What a commit waits for. */
   public enum Commit {
     /** The ranks' own stores. */
@@ -250,6 +260,16 @@ public final class CairnOptions {
   /** How state is stored. */
   public Encode encode() {
     return get(Option.ENCODE);
+  }
+
+  /** Which pages of regions are copied and stored. */
+  public Pages pages() {
+    return get(Option.PAGES);
+  }
+
+  /** Of how many images of a rank one is full, at least. */
+  public int fullEvery() {
+    return get(Option.FULL_EVERY);
   }
 
   /** Most that each rank writes to its images in a second, in bytes; empty for no limit. */
@@ -476,6 +496,16 @@ public final class CairnOptions {
     /** How state is stored. */
     public Builder encode(Encode encode) {
       return put(Option.ENCODE, encode.name());
+    }
+
+    /** Which pages of regions are copied and stored. */
+    public Builder pages(Pages pages) {
+      return put(Option.PAGES, pages.name());
+    }
+
+    /** Of how many images of a rank one is full, at least. */
+    public Builder fullEvery(int images) {
+      return put(Option.FULL_EVERY, Integer.toString(images));
     }
 
     /** Most that each rank writes to its images in a second, in bytes. */

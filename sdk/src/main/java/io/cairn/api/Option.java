@@ -114,7 +114,9 @@ final class Option<T> {
           OptionType.BYTES_OR_AUTO,
           "auto",
           "Memory per rank into which state is copied at a cut and from which it is written in the background. `auto`"
-              + " takes what the registered state needs. With less, the application waits for the disk.");
+              + " takes what the registered state needs, but of the memory that the node has left, within the limits of"
+              + " its control groups, no more than half, shared among the ranks there. With less, the application waits"
+              + " for the disk. With `log=verbose` each rank says what it took.");
 
   static final Option<CairnOptions.Encode> ENCODE =
       new Option<>(
@@ -124,6 +126,26 @@ final class Option<T> {
           "How state is stored; zeros are never written. `fast`: as it is. `small`: with LZ4 wherever that saves."
               + " `auto`: for each region as makes an epoch durable earlier, by how fast LZ4 and the storage turn"
               + " out to be and by how much is saved; with `log=verbose` each rank says what it chose and why.");
+
+  static final Option<CairnOptions.Pages> PAGES =
+      new Option<>(
+          "pages",
+          OptionType.PAGES,
+          "auto",
+          "Which pages of regions are copied and stored in an epoch that needn't be full (`full.every`). `all`: all."
+              + " `written`: those that were written since the last committed epoch, where the kernel tells"
+              + " (userfaultfd with PAGEMAP_SCAN, or soft-dirty bits). `auto`: for each region as costs the program"
+              + " less, by what it takes to notice writes and what it saves; with `log=verbose` each rank says what it"
+              + " chose and why.");
+
+  static final Option<Integer> FULL_EVERY =
+      new Option<>(
+          "full.every",
+          OptionType.positive(1_000),
+          "1",
+          "Of so many images of a rank one is full, at least; all others take what hasn't changed from the one before"
+              + " them, and are small and quick to write where much stays as it is. To restore an epoch its images are"
+              + " needed and all others that they take from; none of them is deleted before. `1`: all are full.");
 
   static final Option<OptionalLong> STORE_BANDWIDTH =
       new Option<>(
@@ -311,6 +333,8 @@ final class Option<T> {
           RESTORE,
           STAGING,
           ENCODE,
+          PAGES,
+          FULL_EVERY,
           STORE_BANDWIDTH,
           STORE_DIRECT,
           PARTNER,

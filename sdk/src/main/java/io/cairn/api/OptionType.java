@@ -144,6 +144,8 @@ record OptionType<T>(String name, String expected, Function<String, T> parser) {
 
   static final OptionType<CairnOptions.Direct> DIRECT = ofEnum(CairnOptions.Direct.class);
 
+  static final OptionType<CairnOptions.Pages> PAGES = ofEnum(CairnOptions.Pages.class);
+
   static final OptionType<CairnOptions.Restore> RESTORE = ofEnum(CairnOptions.Restore.class);
 
   static final OptionType<CairnOptions.SafePoints> SAFE_POINTS =

@@ -18,6 +18,8 @@ import io.cairn.image.ImageHeader;
  * @param direct whether images go past the page cache
  * @param cores how many this rank has to itself: at most so many threads copy, and with a core left
  *     over the writer begins while there is still something to be copied
+ * @param fullEvery one of so many images at least is full, and all others take from their parent
+ *     what hasn't changed; 1 if all are full
  */
 public record CaptureSettings(
     long stagingBudgetBytes,
@@ -25,12 +27,16 @@ public record CaptureSettings(
     EncodeMode encode,
     long bandwidthBytes,
     DirectMode direct,
-    int cores) {
+    int cores,
+    int fullEvery) {
 
-  /** By way of the page cache, and with a core for the writer. */
+  /** Longer chains aren't to be. */
+  public static final int MOST_FULL_EVERY = 1000;
+
+  /** By way of the page cache, with a core for the writer, and of full images only. */
   public CaptureSettings(
       long stagingBudgetBytes, int blockBytes, EncodeMode encode, long bandwidthBytes) {
-    this(stagingBudgetBytes, blockBytes, encode, bandwidthBytes, DirectMode.OFF, 2);
+    this(stagingBudgetBytes, blockBytes, encode, bandwidthBytes, DirectMode.OFF, 2, 1);
   }
 
   /** Written as fast as can be. */
@@ -49,6 +55,9 @@ public record CaptureSettings(
     }
     if (stagingBudgetBytes < 0) {
       throw new IllegalArgumentException("staging budget of " + stagingBudgetBytes + " bytes");
+    }
+    if (fullEvery < 1 || fullEvery > MOST_FULL_EVERY) {
+      throw new IllegalArgumentException("a full image of " + fullEvery);
     }
     if (bandwidthBytes < 0) {
       throw new IllegalArgumentException("bandwidth of " + bandwidthBytes + " bytes per second");

@@ -4,6 +4,7 @@ package io.cairn.capture;
 import io.cairn.coordinate.Capture.PendingImage;
 import io.cairn.coordinate.Capture.Progress;
 import io.cairn.coordinate.SealedChannels;
+import io.cairn.image.Ancestor;
 import io.cairn.image.CoreTimes;
 import io.cairn.image.ElementType;
 import io.cairn.image.FaultPoint;
@@ -13,6 +14,8 @@ import io.cairn.image.SectionKind;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.OptionalLong;
 
 /**
  * One epoch's image on its way to the disk.
@@ -33,6 +36,8 @@ final class EpochCapture implements PendingImage {
   private final long epoch;
   private final long safePoint;
   private final long beginNanos;
+  private final List<Ancestor> mayRefer;
+  private final OptionalLong lastCommitted;
 
   private volatile Progress progress = Progress.RUNNING;
   private volatile Throwable failure;
@@ -42,14 +47,31 @@ final class EpochCapture implements PendingImage {
   private volatile long lengthBytes;
   private volatile long takenNanos;
   private long callbackNanos; // of the application's thread, until it hands the image over
+  private volatile List<Ancestor> ancestors = List.of();
+  private volatile boolean committed;
+  private volatile long storedNanos;
+  private long capturedBytes; // of the application's thread
 
   // Of the writer's thread.
   private Path file;
   private ImageWriter writer;
   private CoreTimes begun;
+  private long writeBeginNanos;
   private boolean inSection;
 
-  EpochCapture(ImageCapture owner, long epoch, long safePoint, long beginNanos) {
+  /**
+   * @param mayRefer what it may take bytes from: its parent first, or nothing if it is to be full
+   * @param lastCommitted the launch's last epoch that is committed
+   */
+  EpochCapture(
+      ImageCapture owner,
+      long epoch,
+      long safePoint,
+      long beginNanos,
+      List<Ancestor> mayRefer,
+      OptionalLong lastCommitted) {
+    this.mayRefer = mayRefer;
+    this.lastCommitted = lastCommitted;
     this.owner = owner;
     this.epoch = epoch;
     this.safePoint = safePoint;
@@ -63,8 +85,12 @@ final class EpochCapture implements PendingImage {
 
   void begin() throws IOException {
     begun = owner.coreTimes();
+    writeBeginNanos = owner.nanoTime();
     owner.requireSpace();
     owner.buffers().expect(owner.expectedBytes());
+    if (owner.parentBlocks() != null) {
+      owner.parentBlocks().begin(epoch, lastCommitted);
+    }
     ImageHeader header =
         new ImageHeader(
             owner.target().job(),
@@ -75,7 +101,9 @@ final class EpochCapture implements PendingImage {
     for (int attempt = 1; writer == null; attempt++) {
       file = owner.target().prepare(epoch);
       try {
-        writer = ImageWriter.create(owner.files(), file, header, owner.buffers(), owner.faults());
+        writer =
+            ImageWriter.create(
+                owner.files(), file, header, mayRefer, owner.buffers(), owner.faults());
         writer.stopWhen(this::ended);
       } catch (NoSuchFileException e) {
         // A rank that has failed already took the directory away, because it was empty then. The
@@ -96,6 +124,10 @@ final class EpochCapture implements PendingImage {
   void block(WriterQueue.Item item) throws IOException {
     item.chunk.written.limit(item.offset + item.lengthBytes).position(item.offset);
     writer.write(item.chunk.written);
+  }
+
+  void parent(WriterQueue.Item item) {
+    writer.parent(item.sectionBytes);
   }
 
   void captured() {
@@ -122,6 +154,8 @@ final class EpochCapture implements PendingImage {
     owner.faults().reached(FaultPoint.AFTER_SYNC);
     digest = writer.digest();
     lengthBytes = writer.lengthBytes();
+    ancestors = writer.ancestors();
+    storedNanos = owner.nanoTime() - writeBeginNanos;
     takenNanos = owner.coreTimes().takenSince(begun);
     owner.durable(epoch, beginNanos, writer.rawBytes(), lengthBytes);
     progress = Progress.DONE;
@@ -163,6 +197,50 @@ final class EpochCapture implements PendingImage {
     owner.pool().wake();
     owner.queue().wake();
     owner.queue().putNow(WriterQueue.Order.DISCARD, this, null);
+  }
+
+  @Override
+  public void committed() {
+    committed = true;
+  }
+
+  /** Whether its epoch is committed. */
+  /** Whether it may take bytes from its parent. */
+  boolean mayRefer() {
+    return !mayRefer.isEmpty();
+  }
+
+  /** All is copied: so many bytes. */
+  void captured(long bytes) {
+    capturedBytes = bytes;
+  }
+
+  /** Bytes that were copied for it. */
+  long capturedBytes() {
+    return capturedBytes;
+  }
+
+  /** How long they took to be encoded and stored; once it is committed. */
+  long storedNanos() {
+    return storedNanos;
+  }
+
+  boolean isCommitted() {
+    return committed;
+  }
+
+  long epoch() {
+    return epoch;
+  }
+
+  /** What it takes bytes from, once it is durable. */
+  List<Ancestor> ancestors() {
+    return ancestors;
+  }
+
+  /** What another image needs to know to take bytes from it, once it is durable. */
+  Ancestor asAncestor() {
+    return new Ancestor(owner.target().epochId(epoch), lengthBytes, digest);
   }
 
   /** The epoch is abandoned on all ranks: nothing of it stays. */

@@ -2,6 +2,7 @@
 package io.cairn.capture;
 
 import io.cairn.coordinate.Capture;
+import io.cairn.image.Ancestor;
 import io.cairn.image.CoreTimes;
 import io.cairn.image.Encoding;
 import io.cairn.image.FaultHook;
@@ -9,9 +10,11 @@ import io.cairn.image.FaultPoint;
 import io.cairn.image.FileOperations;
 import io.cairn.image.ImageTarget;
 import io.cairn.image.OffHeap;
+import io.cairn.image.ParentBlocks;
 import io.cairn.image.RateLimit;
 import io.cairn.image.WriteBuffers;
 import java.io.IOException;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -33,6 +36,8 @@ public final class ImageCapture implements Capture, AutoCloseable {
 
   // Blocks of small sections share a chunk, each at a place that suits every element type.
   private static final int ALIGNMENT = 64;
+  private static final int PAGE_BYTES = 4096;
+  private static final int PAGED_FROM_BYTES = 64 << 10;
 
   private final Pages pages;
   private final Registry registry;
@@ -44,16 +49,22 @@ public final class ImageCapture implements Capture, AutoCloseable {
   private final System.Logger logger = System.getLogger("io.cairn.capture");
   private final WriterQueue.Item order = new WriterQueue.Item();
 
+  private final Chain chain;
   private WriterQueue queue;
   private StagingPool pool;
   private CopyCrew crew;
   private StagingPool.Chunk[] round; // the crew's chunks
+  private ChangedRegions changed;
+  private EpochCapture last;
   private OffHeap callbackBytes;
   private WriteBuffers buffers;
+  private ParentBlocks parentBlocks;
   private Thread writerThread;
   private volatile Consumer<String> choiceReport = text -> {};
   private volatile EpochStatistics statistics;
   private volatile Supplier<CoreTimes> coreTimes = CoreTimes::now;
+  private Supplier<WrittenPages> writtenPages = () -> WrittenPages.NONE;
+  private PageMode pageMode = PageMode.ALL;
 
   // Of the capture that is under way.
   private EpochCapture current;
@@ -82,6 +93,7 @@ public final class ImageCapture implements Capture, AutoCloseable {
     this.files = files;
     this.faults = faults;
     this.nanoClock = nanoClock;
+    chain = new Chain(settings.fullEvery());
   }
 
   /**
@@ -90,6 +102,16 @@ public final class ImageCapture implements Capture, AutoCloseable {
    */
   public void whenChosen(Consumer<String> report) {
     choiceReport = report;
+  }
+
+  /**
+   * Which pages of regions are copied; all, unless this is called. Before {@link #prepare}.
+   *
+   * @param source opened when it is needed, closed with this
+   */
+  public void copyPages(PageMode mode, Supplier<WrittenPages> source) {
+    pageMode = mode;
+    writtenPages = mode == PageMode.ALL ? () -> WrittenPages.NONE : source;
   }
 
   /** How the writer's thread finds its times on a core; for tests. Before {@link #prepare}. */
@@ -101,7 +123,7 @@ public final class ImageCapture implements Capture, AutoCloseable {
    * Allocates and touches the staging pool and starts the writer; to be called once, when
    * everything is registered, so that the first epoch doesn't pay for it. Application's thread.
    */
-  public void prepare() {
+  public synchronized void prepare() {
     if (pool != null) {
       return;
     }
@@ -112,8 +134,10 @@ public final class ImageCapture implements Capture, AutoCloseable {
     queue = new WriterQueue((int) Math.min(Integer.MAX_VALUE / 2, 2L * chunks + SMALL_ORDERS));
     crew = crew();
     round = new StagingPool.Chunk[CopyCrew.MOST_BLOCKS];
+    changed = new ChangedRegions(pages, writtenPages.get(), pageMode, nanoClock);
     callbackBytes = new OffHeap(64 << 10);
     RateLimit limit = RateLimit.of(settings.bandwidthBytes());
+    parentBlocks = settings.fullEvery() > 1 ? new ParentBlocks() : null;
     buffers =
         new WriteBuffers(
             settings.blockBytes(),
@@ -125,11 +149,13 @@ public final class ImageCapture implements Capture, AutoCloseable {
                 text -> choiceReport.accept(text)),
             limit,
             settings.direct(),
-            text -> choiceReport.accept(text));
+            text -> choiceReport.accept(text),
+            parentBlocks);
     writerThread = new Thread(this::write, "cairn-writer");
     writerThread.setDaemon(true);
     writerThread.start();
     choiceReport.accept(describeStaging());
+    changed.prepare(registry, settings.fullEvery() > 1, choiceReport);
   }
 
   /** Of that many chunks, or as many as the system gives memory for. */
@@ -175,6 +201,27 @@ public final class ImageCapture implements Capture, AutoCloseable {
   }
 
   /**
+   * The same in the background, so that the application needn't wait while memory is touched: its
+   * first capture does, if it comes earlier.
+   */
+  public void prepareSoon() {
+    registry.freeze();
+    Thread preparing =
+        new Thread(
+            () -> {
+              try {
+                prepare();
+              } catch (Throwable e) {
+                // The first capture tries again, and its epoch is abandoned if it can't.
+                logger.log(System.Logger.Level.DEBUG, "no staging memory yet: " + e);
+              }
+            },
+            "cairn-prepare");
+    preparing.setDaemon(true);
+    preparing.start();
+  }
+
+  /**
    * As many chunks as everything registered needs, within the budget; callbacks may come to share a
    * few.
    */
@@ -199,13 +246,22 @@ public final class ImageCapture implements Capture, AutoCloseable {
   public PendingImage capture(long epoch, long safePoint) throws Exception {
     long begin = nanoClock.getAsLong();
     prepare();
-    EpochCapture image = new EpochCapture(this, epoch, safePoint, begin);
+    List<Ancestor> ancestors = chain.next();
+    EpochCapture image =
+        new EpochCapture(this, epoch, safePoint, begin, ancestors, chain.committed());
+    chain.begun(image);
     current = image;
     capturedBytes = 0;
     if (copiesFirst()) {
       queue.hold();
     }
     try {
+      boolean saved = last != null && last.isCommitted();
+      if (saved) {
+        changed.costs().stored(last.capturedBytes(), last.storedNanos());
+      }
+      changed.cut(saved, choiceReport);
+      last = image;
       put(WriterQueue.Order.BEGIN);
       for (Registry.Entry entry : registry.entries()) {
         capture(entry);
@@ -222,6 +278,7 @@ public final class ImageCapture implements Capture, AutoCloseable {
       order.epoch = null;
       order.chunk = null;
     }
+    image.captured(capturedBytes);
     statistics =
         new EpochStatistics(
             epoch, nanoClock.getAsLong() - begin, image.callbackNanos(), capturedBytes, 0, 0);
@@ -232,7 +289,15 @@ public final class ImageCapture implements Capture, AutoCloseable {
   private void capture(Registry.Entry entry) throws Exception {
     if (entry instanceof Registry.RegionEntry region) {
       beginSection(entry, region.lengthBytes());
-      captureMemory(region.address(), region.lengthBytes());
+      RegionPages written = current.mayRefer() ? changed.of(region) : null;
+      long begin = nanoClock.getAsLong();
+      long before = capturedBytes;
+      if (written == null) {
+        captureMemory(region.address(), 0, region.lengthBytes());
+      } else {
+        captureWritten(region, written);
+      }
+      changed.costs().copied(capturedBytes - before, nanoClock.getAsLong() - begin);
     } else if (entry instanceof Registry.ArrayEntry array) {
       long length = array.lengthBytes();
       beginSection(entry, length);
@@ -247,19 +312,35 @@ public final class ImageCapture implements Capture, AutoCloseable {
     }
   }
 
-  private void captureMemory(long address, long lengthBytes) throws Exception {
+  private void captureWritten(Registry.RegionEntry region, RegionPages written) throws Exception {
     long at = 0;
-    if (crew.threads() > 1) {
-      long whole = lengthBytes - lengthBytes % pool.chunkBytes();
-      while (at < whole) {
-        at += captureRound(address + at, whole - at);
-      }
+    while (written.next()) {
+      putParent(written.from() - at);
+      captureMemory(region.address(), written.from(), written.to());
+      at = written.to();
     }
-    while (at < lengthBytes) {
-      int n = reserve(lengthBytes - at);
-      pages.dump(address + at, chunk.address + chunkUsed, n);
-      at += n;
-      putBlock(n);
+    putParent(region.lengthBytes() - at);
+  }
+
+  private void putParent(long lengthBytes) throws Exception {
+    if (lengthBytes > 0) {
+      order.sectionBytes = lengthBytes;
+      put(WriterQueue.Order.PARENT);
+    }
+  }
+
+  /** Copies the bytes between two offsets of a region, cut where its blocks end. */
+  private void captureMemory(long address, long from, long to) throws Exception {
+    int block = pool.chunkBytes();
+    for (long at = from; at < to; ) {
+      if (crew.threads() > 1 && at % block == 0 && to - at >= 2L * block) {
+        at += captureRound(address + at, to - at);
+      } else {
+        int n = reserve(Math.min(to - at, block - at % block));
+        pages.dump(address + at, chunk.address + chunkUsed, n);
+        at += n;
+        putBlock(n);
+      }
     }
   }
 
@@ -330,7 +411,6 @@ public final class ImageCapture implements Capture, AutoCloseable {
     order.type = entry.type();
     order.name = entry.name();
     order.sectionBytes = lengthBytes;
-    capturedBytes += lengthBytes;
     put(WriterQueue.Order.SECTION);
   }
 
@@ -340,9 +420,12 @@ public final class ImageCapture implements Capture, AutoCloseable {
   private int reserve(long left) throws Exception {
     faults.reached(FaultPoint.DURING_CAPTURE);
     int n = (int) Math.min(left, pool.chunkBytes());
-    if (chunk != null && pool.chunkBytes() - chunkUsed < n) {
+    // What is stored from where it lies begins with a page, for direct I/O.
+    int at = n < PAGED_FROM_BYTES ? chunkUsed : (chunkUsed + PAGE_BYTES - 1) & -PAGE_BYTES;
+    if (chunk != null && pool.chunkBytes() - at < n) {
       closeChunk();
     }
+    chunkUsed = at;
     if (chunk == null) {
       chunk = takeChunk();
       chunkUsed = 0;
@@ -366,6 +449,7 @@ public final class ImageCapture implements Capture, AutoCloseable {
     order.chunk = chunk;
     order.offset = chunkUsed;
     order.lengthBytes = lengthBytes;
+    capturedBytes += lengthBytes;
     put(WriterQueue.Order.BLOCK);
     chunkUsed =
         (int)
@@ -452,6 +536,7 @@ public final class ImageCapture implements Capture, AutoCloseable {
       case BEGIN -> item.epoch.begin();
       case SECTION -> item.epoch.section(item);
       case BLOCK -> item.epoch.block(item);
+      case PARENT -> item.epoch.parent(item);
       case CAPTURED -> item.epoch.captured();
       case SEAL -> item.epoch.writeSealed();
       default -> throw new AssertionError(item.order);
@@ -511,7 +596,7 @@ public final class ImageCapture implements Capture, AutoCloseable {
    * application's thread, when no epoch is pending.
    */
   @Override
-  public void close() {
+  public synchronized void close() {
     if (pool == null) {
       return;
     }
@@ -523,6 +608,7 @@ public final class ImageCapture implements Capture, AutoCloseable {
       Thread.currentThread().interrupt();
       return;
     }
+    changed.close();
     crew.close();
     pool.close();
     callbackBytes.close();
@@ -532,6 +618,10 @@ public final class ImageCapture implements Capture, AutoCloseable {
 
   void log(System.Logger.Level level, String message) {
     logger.log(level, message);
+  }
+
+  long nanoTime() {
+    return nanoClock.getAsLong();
   }
 
   CoreTimes coreTimes() {
@@ -560,6 +650,11 @@ public final class ImageCapture implements Capture, AutoCloseable {
 
   WriteBuffers buffers() {
     return buffers;
+  }
+
+  /** What is known of the parent's blocks; null if all images are full. Writer's thread. */
+  ParentBlocks parentBlocks() {
+    return parentBlocks;
   }
 
   WriterQueue queue() {

@@ -47,7 +47,7 @@ final class StagingPool implements AutoCloseable {
 
     private Chunk(long address, ByteBuffer view) {
       this.address = address;
-      written = view.duplicate();
+      written = view.duplicate().order(ByteOrder.nativeOrder());
       bytes = view.order(ByteOrder.nativeOrder());
       chars = bytes.asCharBuffer();
       shorts = bytes.asShortBuffer();

@@ -19,6 +19,7 @@ final class WriterQueue {
     BEGIN,
     SECTION,
     BLOCK,
+    PARENT,
     RELEASE,
     CAPTURED,
     SEAL,

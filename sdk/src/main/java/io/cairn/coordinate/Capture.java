@@ -50,6 +50,9 @@ public interface Capture {
       return 0;
     }
 
+    /** The epoch is committed: later images may take from this one what hasn't changed. */
+    default void committed() {}
+
     /** Stops writing and deletes what was written; a failure to delete is logged, not thrown. */
     void discard();
   }

@@ -986,6 +986,9 @@ public final class EpochCoordinator {
     ledger.commit();
     bare.baseMoved();
     store.commit(p.epoch);
+    if (p.image != null) {
+      p.image.committed();
+    }
     base = p.epoch;
     heldInARow = 0;
     heldReasons.clear();

@@ -1,110 +1,153 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.image;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
 import java.util.zip.CRC32C;
 import net.jpountz.lz4.LZ4Exception;
 import net.jpountz.lz4.LZ4SafeDecompressor;
 
 /** Checks stored blocks and turns them into what they were. One thread at a time. */
 final class BlockDecoder {
-  private static final String DAMAGED = "damaged on disk?";
-  private static final String INCONSISTENT = "written by a faulty program?";
-
+  private final int blockBytes;
   private final CRC32C crc = new CRC32C();
-  private final ByteBuffer zeros;
 
   // Loaded with the first block that needs it: who lists images shall not need native code.
   private LZ4SafeDecompressor decompressor;
+  private ByteBuffer stored;
+  private ByteBuffer zeros;
 
   /**
-   * @param largestBlock most bytes that a block has
+   * @param blockBytes most bytes that a block has
    */
-  BlockDecoder(int largestBlock) {
-    zeros = ByteBuffer.allocateDirect(largestBlock);
+  BlockDecoder(int blockBytes) {
+    this.blockBytes = blockBytes;
   }
 
   /**
-   * Checks the block's stored bytes, all that remains in a buffer, and puts its own bytes into all
-   * that remains in the window.
-   *
-   * @throws CorruptImageException if it isn't what was written; the window's bytes are of no use
-   *     then
+   * Fills the window, a direct buffer, with the extent that the cursor is at, which must be stored
+   * and as long as what remains in the window. What was put there before an exception is not to be
+   * used.
    */
-  void decode(BlockJob job, ByteBuffer stored, ByteBuffer window) throws CorruptImageException {
-    if (window.remaining() != job.rawLength || stored.remaining() != job.storedLength) {
-      throw new IllegalArgumentException(
-          "window of " + window.remaining() + ", stored " + stored.remaining());
-    }
+  void read(Path file, InputFile in, ExtentCursor extent, ByteBuffer window) throws IOException {
     int start = window.position();
-    switch (job.codec) {
-      case ZERO -> {
-        // Memory that is zero already is only read, so that untouched pages stay untouched.
-        if (window.mismatch(zeros.limit(job.rawLength).position(0)) >= 0) {
-          window.put(zeros);
-        }
+    int length = window.remaining();
+    long offset = extent.payloadOffset();
+    if (length != extent.lengthBytes()) {
+      throw new IllegalArgumentException("window of " + length + " for " + extent.lengthBytes());
+    }
+    switch (extent.codec()) {
+      case ZERO -> clear(window);
+      case RAW -> {
+        FileOperations.readFully(in, file, window, offset);
+        window.limit(start + length).position(start);
+        requireCrc(file, offset, "block checksum", window, extent.storedCrc());
       }
-      case RAW -> window.put(stored);
       case LZ4 -> {
-        requireCrc(job, stored, stored.position(), job.storedLength, job.storedCrc, "stored");
-        decompress(job, stored, window);
+        if (stored == null) {
+          stored = ByteBuffer.allocateDirect(blockBytes);
+        }
+        stored.clear().limit(extent.storedLength());
+        FileOperations.readFully(in, file, stored, offset);
+        decompress(file, offset, stored.flip(), extent.storedCrc(), window);
       }
+      case PARENT -> throw new IllegalStateException("not in this image");
     }
-    requireCrc(job, window, start, job.rawLength, job.rawCrc, "raw");
-    window.limit(start + job.rawLength).position(start);
+    window.limit(start + length).position(start);
   }
 
-  /** Checks a raw block that was read to its place: all that remains in the window. */
-  void check(BlockJob job, ByteBuffer window) throws CorruptImageException {
+  /**
+   * The same of a block whose stored bytes are all that remains in a buffer.
+   *
+   * @throws CorruptImageException if it isn't what was written
+   */
+  void decode(BlockJob job, ByteBuffer bytes, ByteBuffer window) throws CorruptImageException {
     int start = window.position();
-    requireCrc(job, window, start, job.rawLength, job.rawCrc, "raw");
-    window.position(start);
+    int length = window.remaining();
+    if (length != job.rawLength || bytes.remaining() != job.storedLength) {
+      throw new IllegalArgumentException("window of " + length + ", stored " + bytes.remaining());
+    }
+    switch (job.codec) {
+      case ZERO -> clear(window);
+      case RAW -> {
+        window.put(bytes);
+        window.limit(start + length).position(start);
+        requireCrc(job.file, job.offset, "block checksum", window, job.storedCrc);
+      }
+      case LZ4 -> decompress(job.file, job.offset, bytes, job.storedCrc, window);
+      case PARENT -> throw new IllegalStateException("not in this image");
+    }
+    window.limit(start + length).position(start);
   }
 
-  private void decompress(BlockJob job, ByteBuffer stored, ByteBuffer window)
+  /** Memory that is zero already is only read, so that untouched pages stay untouched. */
+  void clear(ByteBuffer window) {
+    if (zeros == null) {
+      zeros = ByteBuffer.allocateDirect(blockBytes);
+    }
+    if (window.mismatch(zeros.limit(window.remaining()).position(0)) >= 0) {
+      window.put(zeros);
+    }
+  }
+
+  private void decompress(
+      Path file, long offset, ByteBuffer bytes, int storedCrc, ByteBuffer window)
       throws CorruptImageException {
     if (decompressor == null) {
       decompressor = WriteBuffers.Lz4.FACTORY.safeDecompressor();
     }
-    int from = stored.limit() - job.storedLength;
+    int from = bytes.position();
+    int storedLength = bytes.remaining();
+    requireCrc(file, offset, "stored block checksum", bytes, storedCrc);
+    int start = window.position();
+    int rawLength = window.remaining();
     int length;
     try {
       length =
           decompressor.decompress(
-              stored, from, job.storedLength, window, window.position(), job.rawLength);
+              bytes,
+              from + ImageFormat.RAW_CRC_BYTES,
+              storedLength - ImageFormat.RAW_CRC_BYTES,
+              window,
+              start,
+              rawLength);
     } catch (LZ4Exception e) {
       CorruptImageException corrupt =
           new CorruptImageException(
-              job.file, job.offset, "LZ4 block", e.getMessage(), "a block", INCONSISTENT);
+              file, offset, "LZ4 block", "" + e.getMessage(), "a block", ImageReader.INCONSISTENT);
       corrupt.initCause(e);
       throw corrupt;
     }
-    if (length != job.rawLength) {
+    if (length != rawLength) {
       throw new CorruptImageException(
-          job.file,
-          job.offset,
+          file,
+          offset,
           "LZ4 block length",
           Integer.toString(length),
-          Integer.toString(job.rawLength),
-          INCONSISTENT);
+          Integer.toString(rawLength),
+          ImageReader.INCONSISTENT);
     }
+    int rawCrc = bytes.order(ByteOrder.LITTLE_ENDIAN).getInt(from);
+    window.limit(start + rawLength).position(start);
+    requireCrc(file, offset, "raw block checksum", window, rawCrc);
   }
 
-  private void requireCrc(
-      BlockJob job, ByteBuffer buffer, int start, int length, int expected, String what)
+  /** Of all that remains in the buffer, which is at its limit then. */
+  private void requireCrc(Path file, long offset, String what, ByteBuffer buffer, int expected)
       throws CorruptImageException {
-    buffer.limit(start + length).position(start);
     crc.reset();
     crc.update(buffer);
     int found = (int) crc.getValue();
     if (found != expected) {
       throw new CorruptImageException(
-          job.file,
-          job.offset,
-          what + " block checksum",
+          file,
+          offset,
+          what,
           ImageFormat.hex(found),
           ImageFormat.hex(expected),
-          DAMAGED);
+          ImageReader.DAMAGED);
     }
   }
 }

@@ -22,7 +22,6 @@ public final class BlockReader {
 
   // What direct I/O asks of a read's place and length.
   private static final int ALIGNMENT = 4096;
-  private static final int BUFFER_ALIGNMENT = 1 << 20;
 
   // Reading over so much costs less than another read.
   private static final int GAP_BYTES = 256 << 10;
@@ -120,19 +119,25 @@ public final class BlockReader {
   public void read(BlockSource blocks) throws IOException {
     source = blocks;
     List<Thread> others = new ArrayList<>();
+    List<Worker> workers = new ArrayList<>();
     try {
+      Worker own = new Worker();
+      workers.add(own);
       for (int i = 1; i < threads; i++) {
-        Thread other = new Thread(new Worker(), "cairn-read-" + i);
+        Worker worker = new Worker();
+        workers.add(worker);
+        Thread other = new Thread(worker, "cairn-read-" + i);
         other.setDaemon(true);
         others.add(other);
         other.start();
       }
-      new Worker().run();
+      own.run();
     } catch (Throwable e) {
       // No memory for another thread or its buffer: who has begun ends soon.
       fail(-1, e);
     } finally {
       join(others);
+      workers.forEach(worker -> worker.memory.free().run());
       close();
     }
     rethrow();
@@ -233,6 +238,7 @@ public final class BlockReader {
   /** What one thread has to do at a time. */
   private final class Worker implements Runnable {
     private final BlockJob[] jobs = new BlockJob[MOST_JOBS];
+    private final FileSpace.Memory memory;
     private final ByteBuffer buffer;
     private final ByteBuffer own;
     private final BlockDecoder decoder;
@@ -247,7 +253,8 @@ public final class BlockReader {
         jobs[i] = new BlockJob();
       }
       int most = Math.max(SPAN_BYTES, largestBlock) + 2 * ALIGNMENT;
-      buffer = ByteBuffer.allocateDirect(most + BUFFER_ALIGNMENT).alignedSlice(BUFFER_ALIGNMENT);
+      memory = files.space().memory(most);
+      buffer = memory.buffer();
       own = ByteBuffer.allocateDirect(largestBlock);
       decoder = new BlockDecoder(largestBlock);
     }
@@ -338,12 +345,37 @@ public final class BlockReader {
             at + job.storedLength - there + " bytes",
             "file truncated?");
       }
-      ByteBuffer window = job.sink.window(job.sinkOffset, job.rawLength);
-      if (window == null) {
-        window = own.clear().limit(job.rawLength);
+      ByteBuffer bytes = buffer.limit(at + job.storedLength).position(at);
+      if (job.isWhole()) {
+        ByteBuffer window = window(job, job.sinkOffset, job.rawLength);
+        decoder.decode(job, bytes, window);
+        job.sink.filled(job.sinkOffset, window);
+      } else {
+        processParts(job, bytes);
       }
-      decoder.decode(job, buffer.limit(at + job.storedLength).position(at), window);
-      job.sink.filled(job.sinkOffset, window);
+    }
+
+    private void processParts(BlockJob job, ByteBuffer bytes) throws IOException {
+      ByteBuffer whole = own.clear().limit(job.rawLength);
+      decoder.decode(job, bytes, whole);
+      for (int i = 0; i < job.partCount; i++) {
+        long part = job.parts[2 * i];
+        int length = (int) (job.parts[2 * i + 1] - part);
+        ByteBuffer source = whole.slice((int) (part - job.sinkOffset), length);
+        ByteBuffer window = job.sink.window(part, length);
+        if (window == null) {
+          window = source;
+        } else {
+          int start = window.position();
+          window.put(source).position(start);
+        }
+        job.sink.filled(part, window);
+      }
+    }
+
+    private ByteBuffer window(BlockJob job, long offset, int length) throws IOException {
+      ByteBuffer window = job.sink.window(offset, length);
+      return window != null ? window : own.clear().limit(length);
     }
   }
 }

@@ -58,7 +58,7 @@ final class DirectOutput implements OutputFile, WriteBehind.Sink {
     buffered = files.create(file);
     try {
       reserved = expectedBytes > 0 && reserve(expectedBytes);
-      behind.begin(this);
+      behind.begin(this, files.space());
     } catch (Throwable e) {
       remove(e);
       throw e;

@@ -21,6 +21,7 @@ public final class Encoding {
   private final StoreRate rate;
   private final CoreShare core = new CoreShare();
   private final Map<String, SectionCodec> sections = new HashMap<>();
+  private final Map<String, SectionComparison> comparisons = new HashMap<>();
 
   /**
    * @param limit what the writer is held to
@@ -76,6 +77,9 @@ public final class Encoding {
     for (SectionCodec section : sections.values()) {
       section.begin();
     }
+    for (SectionComparison comparison : comparisons.values()) {
+      comparison.begin();
+    }
   }
 
   /** The image is durable. */
@@ -87,12 +91,26 @@ public final class Encoding {
         report.accept(section.describe(rate.nanosPerByte(), core.slowdown()));
       }
     }
+    comparisons.forEach(
+        (title, comparison) -> {
+          comparison.finish(sections.get(title).storingNanos(worthOfByte()));
+          if (comparison.hasNews()) {
+            report.accept(title + ": " + comparison.describe(core.slowdown()));
+          }
+        });
   }
 
   SectionCodec section(SectionKind kind, String name) {
-    String title =
-        kind.name().toLowerCase(Locale.ROOT) + (name.isEmpty() ? "" : " \"" + name + '"');
-    return sections.computeIfAbsent(title, text -> new SectionCodec(text, mode));
+    return sections.computeIfAbsent(title(kind, name), text -> new SectionCodec(text, mode));
+  }
+
+  SectionComparison comparison(SectionKind kind, String name) {
+    return comparisons.computeIfAbsent(title(kind, name), text -> new SectionComparison(mode));
+  }
+
+  /** A section's name, for messages. */
+  static String title(SectionKind kind, String name) {
+    return kind.name().toLowerCase(Locale.ROOT) + (name.isEmpty() ? "" : " \"" + name + '"');
   }
 
   StoreRate rate() {

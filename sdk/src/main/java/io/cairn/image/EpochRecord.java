@@ -11,6 +11,7 @@ import java.util.UUID;
 /**
  * Names the images of one epoch in one store. A {@link StateFile} of kind {@code record}; fields in
  * this order: job, uuid, world, generation, epoch, digest (16 hexadecimal digits), then for each
+ * older epoch that the images take bytes from, oldest first, {@code refers=EPOCH}, then for each
  * image, by rank, {@code image=RANK LENGTH DIGEST}.
  *
  * @param jobId the job's id
@@ -18,10 +19,18 @@ import java.util.UUID;
  * @param worldSize number of ranks
  * @param epoch the epoch
  * @param jobDigest sum over all ranks of {@link #digestTerm}
+ * @param refersTo the epochs that these images can't be restored without, oldest first; of the same
+ *     launch
  * @param images the images in this store, by rank
  */
 public record EpochRecord(
-    String jobId, UUID jobUuid, int worldSize, EpochId epoch, long jobDigest, List<Image> images) {
+    String jobId,
+    UUID jobUuid,
+    int worldSize,
+    EpochId epoch,
+    long jobDigest,
+    List<EpochId> refersTo,
+    List<Image> images) {
   /** Name of a record of an epoch that may be committed. */
   public static final String PENDING = "pending-record";
 
@@ -31,6 +40,7 @@ public record EpochRecord(
   private static final String KIND = "record";
 
   public EpochRecord {
+    refersTo = List.copyOf(refersTo);
     images = List.copyOf(images);
   }
 
@@ -98,6 +108,9 @@ public record EpochRecord(
             .field("generation", epoch.generation())
             .field("epoch", epoch.epoch())
             .field("digest", hex(jobDigest));
+    for (EpochId older : refersTo) {
+      builder.field("refers", older.epoch());
+    }
     for (Image image : images) {
       builder.field("image", image.text());
     }
@@ -119,6 +132,12 @@ public record EpochRecord(
         new EpochId(
             in.number("generation", 0, Long.MAX_VALUE), in.number("epoch", 0, Long.MAX_VALUE));
     long digest = parseHex(in, in.text("digest"));
+    List<EpochId> refersTo = new ArrayList<>();
+    long youngest = -1;
+    while (in.hasNext("refers")) {
+      youngest = in.number("refers", youngest + 1, epoch.epoch() - 1);
+      refersTo.add(new EpochId(epoch.generation(), youngest));
+    }
     List<Image> images = new ArrayList<>();
     int last = -1;
     while (in.hasNext("image")) {
@@ -127,7 +146,7 @@ public record EpochRecord(
       images.add(image);
     }
     in.end();
-    return new EpochRecord(jobId, parseUuid(in, uuid), world, epoch, digest, images);
+    return new EpochRecord(jobId, parseUuid(in, uuid), world, epoch, digest, refersTo, images);
   }
 
   /**

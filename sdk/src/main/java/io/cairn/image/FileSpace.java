@@ -2,10 +2,24 @@
 package io.cairn.image;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 
-/** What Java has no words for: space of files that isn't written yet, and their cached pages. */
+/**
+ * What Java has no words for: space of files that isn't written yet, their cached pages, and memory
+ * that a disk reaches in few pieces.
+ */
 public interface FileSpace {
+
+  /** Whatever a file system asks of a buffer's address: 512 bytes, a page, a large page. */
+  int MEMORY_ALIGNMENT = 1 << 20;
+
+  /**
+   * Memory for direct I/O.
+   *
+   * @param free gives it back; nobody may use it afterwards
+   */
+  record Memory(ByteBuffer buffer, Runnable free) {}
 
   /** Where there are no native libraries. */
   FileSpace NONE =
@@ -20,6 +34,13 @@ public interface FileSpace {
 
         @Override
         public void forget(Path file) {}
+
+        @Override
+        public Memory memory(int lengthBytes) {
+          ByteBuffer all = ByteBuffer.allocateDirect(lengthBytes + MEMORY_ALIGNMENT);
+          int begin = MEMORY_ALIGNMENT - all.alignmentOffset(0, MEMORY_ALIGNMENT);
+          return new Memory(all.slice(begin % MEMORY_ALIGNMENT, lengthBytes), () -> {});
+        }
       };
 
   /**
@@ -32,6 +53,12 @@ public interface FileSpace {
 
   /** Gives back what was set aside behind a file's end; a failure does no harm. */
   void release(Path file);
+
+  /**
+   * Memory whose address suits any file system. In huge pages where the system has them: of small
+   * ones a disk takes only some hundred at a time.
+   */
+  Memory memory(int lengthBytes);
 
   /** Lets the system forget the cached pages of a file that is synced; a failure does no harm. */
   void forget(Path file);

@@ -11,7 +11,7 @@ import java.security.NoSuchAlgorithmException;
  * Constants of the grammar in the package's description, and what writer and reader both compute.
  */
 final class ImageFormat {
-  static final int VERSION = 1;
+  static final int VERSION = 2;
 
   static final long HEADER_MAGIC = magic("CAIRNIMG");
   static final long INDEX_MAGIC = magic("CAIRNIDX");
@@ -27,12 +27,29 @@ final class ImageFormat {
 
   static final int HEADER_MAX_BYTES = 64 << 10;
 
-  /** The header without the job id. */
+  /** The header without job id and padding. */
   static final int HEADER_FIXED_BYTES = 92;
 
-  static final int INDEX_HEAD_BYTES = 8 + 4;
+  /** The header's length, and where large raw payloads begin, are multiples of this. */
+  static final int ALIGNMENT = 4096;
+
+  /** Raw payloads of this length and more are aligned. */
+  static final int ALIGNED_FROM_BYTES = 64 << 10;
+
+  static final int INDEX_HEAD_BYTES = 8 + 4 + 4;
   static final int SECTION_FIXED_BYTES = 4 + 4 + 4 + 8 + 8;
-  static final int BLOCK_BYTES = 8 + 4 + 4 + 4 + 4 + 4;
+  static final int EXTENT_BYTES = 4 + 4 + 4 + 4;
+  static final int ANCESTOR_BYTES = 8 + 8 + 8;
+
+  /** What an LZ4 payload has before the LZ4 block. */
+  static final int RAW_CRC_BYTES = 4;
+
+  /** Most images that one may refer to. */
+  static final int MAX_ANCESTORS = 1000;
+
+  /** A longer range of the parent is several extents. */
+  static final int MAX_PARENT_BYTES = 1 << 30;
+
   static final int FOOTER_BYTES = 8 + 8 + 8 + 4 + 4 + 8;
 
   /** Bytes that a section's name may have. */
@@ -56,6 +73,15 @@ final class ImageFormat {
 
   static long blockCount(long lengthBytes, int blockBytes) {
     return lengthBytes / blockBytes + (lengthBytes % blockBytes == 0 ? 0 : 1);
+  }
+
+  static long aligned(long offset) {
+    return (offset + ALIGNMENT - 1) & -ALIGNMENT;
+  }
+
+  /** Where a payload begins, if the one before it ends at an offset. */
+  static long payloadOffset(long offset, Codec codec, int storedLength) {
+    return codec == Codec.RAW && storedLength >= ALIGNED_FROM_BYTES ? aligned(offset) : offset;
   }
 
   static MessageDigest sha256() {

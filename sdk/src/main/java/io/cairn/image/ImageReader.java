@@ -30,14 +30,15 @@ import java.util.zip.CRC32C;
  */
 public final class ImageReader implements Closeable {
   private static final String TRUNCATED = "file truncated, or not an image?";
-  private static final String DAMAGED = "damaged on disk?";
-  private static final String INCONSISTENT = "written by a faulty program?";
+  static final String DAMAGED = "damaged on disk?";
+  static final String INCONSISTENT = "written by a faulty program?";
 
   private final Path file;
   private final InputFile in;
   private final CRC32C crc = new CRC32C();
   private final MessageDigest sha = ImageFormat.sha256();
   private final List<Section> sections = new ArrayList<>();
+  private final List<Ancestor> ancestors = new ArrayList<>();
 
   private ImageHeader header;
   private int headerBytes;
@@ -45,11 +46,8 @@ public final class ImageReader implements Closeable {
   private long indexOffset;
   private OffHeap index;
   private long digest;
-  private int largestBlock;
 
-  private final BlockJob job = new BlockJob();
-  private BlockDecoder decoder; // null until the first block is read
-  private ByteBuffer stored;
+  private BlockDecoder decoder;
 
   private ImageReader(Path file, InputFile in) {
     this.file = file;
@@ -149,11 +147,17 @@ public final class ImageReader implements Closeable {
         blockBytes,
         ImageHeader.MIN_BLOCK_BYTES + " to " + ImageHeader.MAX_BLOCK_BYTES);
     requireField(
-        jobIdLength == head.length - ImageFormat.HEADER_FIXED_BYTES,
-        84,
-        "job id length",
-        jobIdLength,
-        head.length - ImageFormat.HEADER_FIXED_BYTES);
+        head.length
+            == ImageFormat.aligned(
+                ImageFormat.HEADER_FIXED_BYTES + Math.max(0, (long) jobIdLength)),
+        12,
+        "header length",
+        head.length,
+        "as the job id's length, " + jobIdLength + ", makes it");
+    requireField(jobIdLength > 0, 84, "job id length", jobIdLength, "above 0");
+    for (int at = 88 + jobIdLength; at < head.length - 4; at++) {
+      requireField(head[at] == 0, at, "padding of the header", head[at], 0);
+    }
     String jobId = decodeUtf8(buffer.slice(buffer.position(), jobIdLength), 88, "job id");
     requireField(JobIdentity.isJobId(jobId), 88, "job id", jobId, "a job id");
     JobIdentity job = new JobIdentity(jobId, uuid, worldSize, pageBytes);
@@ -237,39 +241,71 @@ public final class ImageReader implements Closeable {
       throw corrupt(indexOffset, "index magic", magic, ImageFormat.INDEX_MAGIC, INCONSISTENT);
     }
     int sectionCount = index.getInt(8);
+    int ancestorCount = index.getInt(12);
+    requireField(
+        ancestorCount >= 0 && ancestorCount <= ImageFormat.MAX_ANCESTORS,
+        indexOffset + 12,
+        "number of ancestors",
+        ancestorCount,
+        "0 to " + ImageFormat.MAX_ANCESTORS);
     long at = ImageFormat.INDEX_HEAD_BYTES;
     long offset = headerBytes;
     Set<String> names = new HashSet<>();
     for (int i = 0; i < sectionCount; i++) {
-      Section section = decodeSection(at);
-      at = section.firstBlock();
+      Section section = decodeSection(at, offset);
+      at = section.firstExtent();
       requireField(
           names.add(section.kind() + " " + section.name()),
           indexOffset + at,
           "section",
           section.kind() + " \"" + section.name() + "\" twice",
           "once");
-      long left = section.lengthBytes();
-      for (long b = 0; b < section.blockCount(); b++) {
-        int rawLength = (int) Math.min(left, header.blockBytes());
-        offset = checkBlock(at, offset, rawLength);
-        left -= rawLength;
-        at += ImageFormat.BLOCK_BYTES;
+      long from = 0;
+      for (long e = 0; e < section.extentCount(); e++) {
+        offset = checkExtent(section, at, from, offset, ancestorCount);
+        from += index.getInt(at + 4);
+        at += ImageFormat.EXTENT_BYTES;
       }
-      largestBlock =
-          (int) Math.max(largestBlock, Math.min(section.lengthBytes(), header.blockBytes()));
+      requireField(
+          from == section.lengthBytes(),
+          indexOffset + at,
+          "end of the section's extents",
+          from,
+          section.lengthBytes());
       sections.add(section);
     }
     requireField(
-        sectionCount >= 0 && at == index.lengthBytes(),
+        sectionCount >= 0
+            && index.lengthBytes() - at == (long) ancestorCount * ImageFormat.ANCESTOR_BYTES,
         indexOffset + 8,
         "section count",
         sectionCount,
         "as many as fill the index");
-    requireField(offset == indexOffset, offset, "end of the blocks", offset, indexOffset);
+    requireField(offset == indexOffset, offset, "end of the payloads", offset, indexOffset);
+    decodeAncestors(at, ancestorCount);
   }
 
-  private Section decodeSection(long at) throws IOException {
+  private void decodeAncestors(long first, int count) throws IOException {
+    long youngest = header.epoch().epoch();
+    for (int i = 0; i < count; i++) {
+      long at = first + (long) i * ImageFormat.ANCESTOR_BYTES;
+      long epoch = index.getLong(at);
+      long length = index.getLong(at + 8);
+      requireField(
+          epoch >= 0 && epoch < youngest,
+          indexOffset + at,
+          "ancestor's epoch",
+          epoch,
+          "below " + youngest);
+      requireField(length > 0, indexOffset + at + 8, "ancestor's length", length, "above 0");
+      ancestors.add(
+          new Ancestor(
+              new EpochId(header.epoch().generation(), epoch), length, index.getLong(at + 16)));
+      youngest = epoch;
+    }
+  }
+
+  private Section decodeSection(long at, long payloadOffset) throws IOException {
     requireIndexBytes(at, ImageFormat.SECTION_FIXED_BYTES);
     SectionKind kind = SectionKind.of(index.getInt(at));
     requireField(kind != null, indexOffset + at, "section kind", index.getInt(at), "1 to 5");
@@ -298,40 +334,52 @@ public final class ImageReader implements Closeable {
         "section length",
         length,
         "0 or more, whole elements");
-    long blockCount = index.getLong(next + 8);
-    long expected = ImageFormat.blockCount(length, header.blockBytes());
+    long extentCount = index.getLong(next + 8);
+    long firstExtent = next + 16;
     requireField(
-        blockCount == expected, indexOffset + next + 8, "block count", blockCount, expected);
-    long firstBlock = next + 16;
-    requireField(
-        blockCount <= (index.lengthBytes() - firstBlock) / ImageFormat.BLOCK_BYTES,
+        extentCount >= 0
+            && extentCount <= (index.lengthBytes() - firstExtent) / ImageFormat.EXTENT_BYTES,
         indexOffset + next + 8,
-        "block count",
-        blockCount,
+        "extent count",
+        extentCount,
         "what the index holds");
-    return new Section(kind, type, name, length, blockCount, firstBlock);
+    return new Section(kind, type, name, length, extentCount, firstExtent, payloadOffset);
   }
 
-  private long checkBlock(long at, long expectedOffset, int expectedRaw) throws IOException {
-    long offset = index.getLong(at);
+  /** Checks an extent; returns where its payload ends. */
+  private long checkExtent(Section section, long at, long from, long payloadEnd, int ancestorCount)
+      throws IOException {
+    Codec codec = Codec.of(index.getInt(at));
+    int length = index.getInt(at + 4);
     int storedLength = index.getInt(at + 8);
-    int rawLength = index.getInt(at + 12);
-    Codec codec = Codec.of(index.getInt(at + 16));
-    int storedCrc = index.getInt(at + 20);
-    int rawCrc = index.getInt(at + 24);
     long where = indexOffset + at;
-    requireField(offset == expectedOffset, where, "block offset", offset, expectedOffset);
-    requireField(rawLength == expectedRaw, where + 12, "raw length", rawLength, expectedRaw);
-    requireField(codec != null, where + 16, "codec", index.getInt(at + 16), "0 to 2");
+    requireField(codec != null, where, "codec", index.getInt(at), "0 to 3");
+    long most = section.lengthBytes() - from;
+    if (codec != Codec.PARENT) {
+      most = Math.min(most, header.blockBytes() - from % header.blockBytes());
+    }
+    requireField(
+        length > 0 && length <= most && length % section.type().elementBytes() == 0,
+        where + 4,
+        codec + " extent's length",
+        length,
+        "whole elements, up to " + most);
     boolean sound =
         switch (codec) {
-          case ZERO -> storedLength == 0 && storedCrc == 0;
-          case RAW -> storedLength == rawLength && storedCrc == rawCrc;
-          case LZ4 -> storedLength > 0 && storedLength < rawLength;
+          case ZERO, PARENT -> storedLength == 0 && index.getInt(at + 12) == 0;
+          case RAW -> storedLength == length;
+          case LZ4 -> storedLength > ImageFormat.RAW_CRC_BYTES && storedLength < length;
         };
-    requireField(sound, where + 8, codec + " block's stored length", storedLength, "as " + codec);
+    requireField(sound, where + 8, codec + " extent's stored length", storedLength, "as " + codec);
     requireField(
-        storedLength <= indexOffset - offset,
+        codec != Codec.PARENT || (ancestorCount > 0 && section.kind().named()),
+        where,
+        "extent of a " + section.kind(),
+        codec,
+        ancestorCount == 0 ? "none of an image without ancestors" : "stored");
+    long offset = ImageFormat.payloadOffset(payloadEnd, codec, storedLength);
+    requireField(
+        offset <= indexOffset && storedLength <= indexOffset - offset,
         where + 8,
         "stored length",
         storedLength,
@@ -419,87 +467,80 @@ public final class ImageReader implements Closeable {
     }
   }
 
-  /** Reads a section; what the sink got before an exception is not to be used. */
-  public void read(Section section, BlockSink sink) throws IOException {
-    for (long b = 0; b < section.blockCount(); b++) {
-      readBlock(section, b, sink);
-    }
-  }
-
-  /** The blocks of a section, for a {@link BlockReader} that brings them to a sink. */
-  public BlockSource blocks(Section section, BlockSink sink) {
-    long[] number = {0};
-    return job -> {
-      if (number[0] == section.blockCount()) {
-        return false;
-      }
-      describe(section, number[0]++, sink, job);
-      return true;
-    };
-  }
-
-  /** The length of the largest block, in bytes. */
-  public int largestBlock() {
-    return largestBlock;
-  }
-
-  private void describe(Section section, long number, BlockSink sink, BlockJob job) {
-    long at = section.firstBlock() + number * ImageFormat.BLOCK_BYTES;
-    job.file = file;
-    job.offset = index.getLong(at);
-    job.storedLength = index.getInt(at + 8);
-    job.rawLength = index.getInt(at + 12);
-    job.codec = Codec.of(index.getInt(at + 16));
-    job.storedCrc = index.getInt(at + 20);
-    job.rawCrc = index.getInt(at + 24);
-    job.sink = sink;
-    job.sinkOffset = number * header.blockBytes();
-  }
-
-  private void readBlock(Section section, long number, BlockSink sink) throws IOException {
-    describe(section, number, sink, job);
-    if (decoder == null) {
-      decoder = new BlockDecoder(largestBlock);
-      stored = ByteBuffer.allocateDirect(largestBlock);
-    }
-    ByteBuffer window = sink.window(job.sinkOffset, job.rawLength);
-    if (job.codec == Codec.RAW) {
-      int start = window.position();
-      FileOperations.readFully(in, file, window, job.offset);
-      decoder.check(job, window.position(start));
-    } else {
-      FileOperations.readFully(in, file, stored.clear().limit(job.storedLength), job.offset);
-      decoder.decode(job, stored.flip(), window);
-    }
-    sink.filled(job.sinkOffset, window);
+  /** Images that it takes bytes from: its parent, the parent's parent, and so on; none if full. */
+  public List<Ancestor> ancestors() {
+    return Collections.unmodifiableList(ancestors);
   }
 
   /**
-   * How many blocks have a codec, and what they take in the file.
-   *
-   * @param count number of blocks
-   * @param storedBytes their stored bytes
+   * Reads a section that takes nothing from other images; of others see {@link ImageChain}. What
+   * the sink got before an exception is not to be used.
    */
-  public record Blocks(long count, long storedBytes) {}
+  public void read(Section section, BlockSink sink) throws IOException {
+    ExtentCursor extents = extents(section);
+    while (extents.next()) {
+      ByteBuffer window = sink.window(extents.from(), extents.lengthBytes());
+      decode(extents, window);
+      sink.filled(extents.from(), window);
+    }
+  }
 
-  /** The blocks of a section by codec; codecs that none of them has are left out. */
+  /** The file that it is in. */
+  Path file() {
+    return file;
+  }
+
+  /** The extents of a section, from its start. */
+  ExtentCursor extents(Section section) {
+    return new ExtentCursor(index, section);
+  }
+
+  /** Reads a stored extent into a window of its length; for the calling thread's own decoder. */
+  void decode(BlockDecoder with, ExtentCursor extent, ByteBuffer window) throws IOException {
+    with.read(file, in, extent, window);
+  }
+
+  private void decode(ExtentCursor extent, ByteBuffer window) throws IOException {
+    if (decoder == null) {
+      decoder = new BlockDecoder(header.blockBytes());
+    }
+    decoder.read(file, in, extent, window);
+  }
+
+  /**
+   * How many extents have a codec, and what they take in the file.
+   *
+   * @param count number of extents
+   * @param storedBytes their stored bytes
+   * @param rawBytes what they are decoded
+   */
+  public record Blocks(long count, long storedBytes, long rawBytes) {}
+
+  /** The extents of a section by codec; codecs that none of them has are left out. */
   public Map<Codec, Blocks> blocks(Section section) {
     Map<Codec, Blocks> blocks = new EnumMap<>(Codec.class);
-    for (long b = 0; b < section.blockCount(); b++) {
-      long at = section.firstBlock() + b * ImageFormat.BLOCK_BYTES;
+    ExtentCursor extents = extents(section);
+    while (extents.next()) {
       blocks.merge(
-          Codec.of(index.getInt(at + 16)),
-          new Blocks(1, index.getInt(at + 8)),
-          (x, y) -> new Blocks(x.count() + y.count(), x.storedBytes() + y.storedBytes()));
+          extents.codec(),
+          new Blocks(1, extents.storedLength(), extents.lengthBytes()),
+          (x, y) ->
+              new Blocks(
+                  x.count() + y.count(),
+                  x.storedBytes() + y.storedBytes(),
+                  x.rawBytes() + y.rawBytes()));
     }
     return blocks;
   }
 
-  /** Reads everything and checks all checksums. */
+  /** Reads all that is in this file and checks all checksums. */
   public void verify() throws IOException {
-    BlockSink scratch = scratch();
+    ByteBuffer scratch = scratch();
     for (Section section : sections) {
-      read(section, scratch);
+      ExtentCursor extents = extents(section);
+      while (extents.next()) {
+        verify(extents, scratch);
+      }
     }
   }
 
@@ -520,34 +561,65 @@ public final class ImageReader implements Closeable {
    * @throws IOException if the file can't be read
    */
   public void examine(Examiner examiner) throws IOException {
-    BlockSink scratch = scratch();
+    ByteBuffer scratch = scratch();
     for (Section section : sections) {
-      for (long b = 0; b < section.blockCount(); b++) {
+      ExtentCursor extents = extents(section);
+      while (extents.next()) {
         try {
-          readBlock(section, b, scratch);
+          verify(extents, scratch);
         } catch (CorruptImageException e) {
           examiner.damaged(section, e);
         }
-        examiner.read(index.getInt(section.firstBlock() + b * ImageFormat.BLOCK_BYTES + 8));
+        examiner.read(extents.payloadOffset() - extents.paddingOffset() + extents.storedLength());
       }
     }
   }
 
-  private BlockSink scratch() {
-    ByteBuffer scratch = ByteBuffer.allocateDirect(largestBlock);
-    return (offset, length) -> scratch.clear().limit(length);
+  private ByteBuffer scratch() {
+    return ByteBuffer.allocateDirect(header.blockBytes());
+  }
+
+  private void verify(ExtentCursor extent, ByteBuffer scratch) throws IOException {
+    if (extent.codec() == Codec.PARENT) {
+      return;
+    }
+    int padding = (int) (extent.payloadOffset() - extent.paddingOffset());
+    if (padding > 0) {
+      FileOperations.readFully(in, file, scratch.clear().limit(padding), extent.paddingOffset());
+      for (int i = 0; i < padding; i++) {
+        requireField(
+            scratch.get(i) == 0,
+            extent.paddingOffset() + i,
+            "padding before a block",
+            scratch.get(i),
+            0);
+      }
+    }
+    decode(extent, scratch.clear().limit(extent.lengthBytes()));
   }
 
   /** The exception for a section whose bytes are whole and make no sense, {@code at} in it. */
   CorruptImageException malformed(
       Section section, long at, String what, Object found, Object expected) {
-    long block = Math.min(at / header.blockBytes(), Math.max(0, section.blockCount() - 1));
-    long offset =
-        section.blockCount() == 0
-            ? indexOffset
-            : index.getLong(section.firstBlock() + block * ImageFormat.BLOCK_BYTES);
+    long offset = indexOffset;
+    if (section.lengthBytes() > 0) {
+      ExtentCursor extents = extents(section);
+      extents.seek(Math.min(at, section.lengthBytes() - 1));
+      offset = extents.payloadOffset();
+    }
     return corrupt(
         offset, what + ", byte " + at + " of " + section.kind(), found, expected, INCONSISTENT);
+  }
+
+  /** The exception for an ancestor that isn't what the index says. */
+  CorruptImageException badAncestor(int number, String what, String found, String expected) {
+    long first = index.lengthBytes() - (long) ancestors.size() * ImageFormat.ANCESTOR_BYTES;
+    return corrupt(
+        indexOffset + first + (long) number * ImageFormat.ANCESTOR_BYTES,
+        what,
+        found,
+        expected,
+        "the ancestor was lost, damaged or replaced?");
   }
 
   @Override

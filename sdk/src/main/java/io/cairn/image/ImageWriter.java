@@ -7,6 +7,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.util.List;
 import java.util.function.BooleanSupplier;
 import java.util.zip.CRC32C;
 
@@ -20,12 +21,10 @@ public final class ImageWriter implements Closeable {
   // A block that saves less than this part of itself isn't worth its decompression.
   private static final int LEAST_SAVING = 16;
 
-  // Smaller blocks are gathered, larger ones are written from where they are.
-  private static final int GATHER_BELOW_BYTES = 64 << 10;
-
   private final Path file;
   private final OutputFile out;
   private final ImageHeader header;
+  private final List<Ancestor> ancestors;
   private final WriteBuffers buffers;
   private final Encoding encoding;
   private final RateLimit limit;
@@ -36,10 +35,16 @@ public final class ImageWriter implements Closeable {
 
   private long flushedBytes;
   private int sectionCount;
+  private long sectionBytes;
   private long sectionLeft;
+  private long sectionAt; // in the index
+  private long extentCount;
   private boolean inSection;
+  private boolean refers;
+  private boolean named;
   private SectionCodec codec;
-  private int rawCrc;
+  private ParentBlocks.Known parent; // null if blocks aren't compared
+  private SectionComparison comparison;
   private long unsynced;
   private long countedBusyNanos;
   private BooleanSupplier stop = () -> false;
@@ -48,7 +53,12 @@ public final class ImageWriter implements Closeable {
   private boolean finished;
 
   private ImageWriter(
-      Path file, OutputFile out, ImageHeader header, WriteBuffers buffers, FaultHook faults) {
+      Path file,
+      OutputFile out,
+      ImageHeader header,
+      List<Ancestor> ancestors,
+      WriteBuffers buffers,
+      FaultHook faults) {
     if (header.blockBytes() != buffers.blockBytes) {
       throw new IllegalArgumentException(
           "blocks of " + header.blockBytes() + " bytes, buffers for " + buffers.blockBytes);
@@ -56,6 +66,7 @@ public final class ImageWriter implements Closeable {
     this.file = file;
     this.out = out;
     this.header = header;
+    this.ancestors = List.copyOf(ancestors);
     this.buffers = buffers;
     this.faults = faults;
     encoding = buffers.encoding;
@@ -65,25 +76,53 @@ public final class ImageWriter implements Closeable {
     sha = ImageFormat.sha256();
   }
 
-  /**
-   * Creates the file, which must not exist, readable by its owner only, and starts the image.
-   *
-   * @param buffers not used by another writer until this one is closed
-   */
+  /** The same, of an image that takes nothing from others. */
   public static ImageWriter create(
       FileOperations files, Path file, ImageHeader header, WriteBuffers buffers, FaultHook faults)
       throws IOException {
+    return create(files, file, header, List.of(), buffers, faults);
+  }
+
+  /**
+   * Creates the file, which must not exist, readable by its owner only, and starts the image.
+   *
+   * @param ancestors the image that {@link #parent} takes bytes from, and those that this one takes
+   *     bytes from; none for a full image. One that takes nothing after all names none of them
+   * @param buffers not used by another writer until this one is closed
+   */
+  public static ImageWriter create(
+      FileOperations files,
+      Path file,
+      ImageHeader header,
+      List<Ancestor> ancestors,
+      WriteBuffers buffers,
+      FaultHook faults)
+      throws IOException {
+    requireAncestors(header, ancestors);
     ImageWriter writer =
-        new ImageWriter(file, buffers.create(files, file), header, buffers, faults);
+        new ImageWriter(file, buffers.create(files, file), header, ancestors, buffers, faults);
     writer.begin();
     return writer;
+  }
+
+  private static void requireAncestors(ImageHeader header, List<Ancestor> ancestors) {
+    EpochId youngest = header.epoch();
+    for (Ancestor ancestor : ancestors) {
+      if (ancestor.epoch().generation() != youngest.generation()
+          || ancestor.epoch().compareTo(youngest) >= 0
+          || ancestors.size() > ImageFormat.MAX_ANCESTORS) {
+        throw new IllegalArgumentException(
+            header.epoch() + " can't have these ancestors: " + ancestors);
+      }
+      youngest = ancestor.epoch();
+    }
   }
 
   private void begin() {
     encoding.begin();
     output.clear();
     index.clear();
-    index.putLong(ImageFormat.INDEX_MAGIC).putInt(0);
+    index.putLong(ImageFormat.INDEX_MAGIC).putInt(0).putInt(0);
     byte[] head = encodeHeader(header);
     sha.update(head);
     output.put(head);
@@ -92,7 +131,7 @@ public final class ImageWriter implements Closeable {
   static byte[] encodeHeader(ImageHeader header) {
     JobIdentity job = header.job();
     byte[] jobId = job.jobId().getBytes(StandardCharsets.UTF_8);
-    int length = ImageFormat.HEADER_FIXED_BYTES + jobId.length;
+    int length = (int) ImageFormat.aligned(ImageFormat.HEADER_FIXED_BYTES + jobId.length);
     byte[] bytes = new byte[length];
     ByteBuffer buffer = ImageFormat.littleEndian(bytes);
     buffer.putLong(ImageFormat.HEADER_MAGIC).putInt(ImageFormat.VERSION).putInt(length);
@@ -102,7 +141,7 @@ public final class ImageWriter implements Closeable {
     buffer.putLong(header.epoch().generation()).putLong(header.epoch().epoch());
     buffer.putLong(header.safePoint()).putInt(header.rank()).putInt(job.worldSize());
     buffer.putInt(header.blockBytes()).putInt(jobId.length).put(jobId);
-    putCrc(bytes, buffer);
+    putCrc(bytes, buffer.position(length - 4));
     return bytes;
   }
 
@@ -132,21 +171,71 @@ public final class ImageWriter implements Closeable {
           "no section: " + kind + " " + type + " \"" + name + "\" of " + lengthBytes + " bytes");
     }
     index.putInt(kind.code()).putInt(type.code()).putInt(utf8.length).put(utf8);
-    index.putLong(lengthBytes).putLong(ImageFormat.blockCount(lengthBytes, header.blockBytes()));
+    sectionAt = index.lengthBytes();
+    index.putLong(lengthBytes).putLong(0);
     sectionCount++;
+    extentCount = 0;
+    named = kind.named();
+    sectionBytes = lengthBytes;
     sectionLeft = lengthBytes;
     inSection = true;
     codec = encoding.section(kind, name);
+    parent = buffers.parentBlocks(kind, name, lengthBytes);
+    comparison = parent == null ? null : encoding.comparison(kind, name);
+  }
+
+  /** Whether {@link #parent} may be called in this section, as far as this writer knows. */
+  public boolean parentHasSection() {
+    return inSection && named && !ancestors.isEmpty() && (parent == null || parent.inParent());
   }
 
   /**
-   * Writes the next block of the section: all that remains in a direct buffer, which must be the
-   * block size, or what is left of the section.
+   * Says that the next bytes of the section are the parent image's at the same place. The parent
+   * must have a section of the same kind, type, name and length.
+   */
+  public void parent(long lengthBytes) {
+    if (!parentHasSection() || lengthBytes <= 0 || lengthBytes > sectionLeft) {
+      throw new IllegalArgumentException(
+          lengthBytes
+              + " bytes of "
+              + ancestors.size()
+              + " ancestors, section left "
+              + sectionLeft);
+    }
+    sectionLeft -= lengthBytes;
+    rawBytes += lengthBytes;
+    putParent(lengthBytes);
+  }
+
+  private void putParent(long lengthBytes) {
+    refers = true;
+    for (long left = lengthBytes; left > 0; ) {
+      long last = index.lengthBytes() - ImageFormat.EXTENT_BYTES;
+      boolean more = extentCount > 0 && index.getInt(last) == Codec.PARENT.code();
+      int before = more ? index.getInt(last + 4) : 0;
+      int n = (int) Math.min(left, ImageFormat.MAX_PARENT_BYTES - before);
+      if (more && n > 0) {
+        index.putIntAt(last + 4, before + n);
+      } else {
+        n = (int) Math.min(left, ImageFormat.MAX_PARENT_BYTES);
+        putExtent(Codec.PARENT, n, 0, 0);
+      }
+      left -= n;
+    }
+  }
+
+  /**
+   * Writes the next bytes of the section: all that remains in a direct buffer, a block at most, and
+   * none of the next block. The blocks of a section are counted from its start.
    */
   public void write(ByteBuffer block) throws IOException {
     int rawLength = block.remaining();
-    if (!inSection || rawLength == 0 || rawLength != Math.min(header.blockBytes(), sectionLeft)) {
-      throw new IllegalArgumentException("block of " + rawLength + ", section left " + sectionLeft);
+    long at = sectionBytes - sectionLeft;
+    if (!inSection
+        || rawLength == 0
+        || rawLength > Math.min(header.blockBytes() - at % header.blockBytes(), sectionLeft)) {
+      throw new IllegalArgumentException(
+          rawLength + " bytes at " + at + ", section left " + sectionLeft);
     }
     faults.reached(FaultPoint.MID_BLOCKS);
     if (output.remaining() < buffers.compressedBound) {
@@ -156,7 +245,7 @@ public final class ImageWriter implements Closeable {
     long beginOnCore = encoding.coreTime();
     sectionLeft -= rawLength;
     rawBytes += rawLength;
-    boolean stored = encode(block, rawLength);
+    boolean stored = encode(block, rawLength, at);
     encoding.core().took(encoding.nanoTime() - begin, encoding.coreTime() - beginOnCore);
     if (!stored) {
       writeRaw(block);
@@ -164,59 +253,106 @@ public final class ImageWriter implements Closeable {
   }
 
   /** Names a block of zeros, or puts one compressed to the output; returns false for neither. */
-  private boolean encode(ByteBuffer block, int rawLength) {
-    long offset = flushedBytes + output.position();
-    if (buffers.isZero(block)) {
-      putBlock(offset, 0, rawLength, Codec.ZERO, 0, buffers.zeroCrc(rawLength));
+  private boolean encode(ByteBuffer block, int rawLength, long at) {
+    boolean zero = buffers.isZero(block);
+    if (parent != null && compare(block, rawLength, at, zero)) {
+      putParent(rawLength);
+      block.position(block.limit());
+      return true;
+    }
+    if (zero) {
+      putExtent(Codec.ZERO, rawLength, 0, 0);
       block.position(block.limit());
       return true;
     }
     int start = block.position();
-    rawCrc = buffers.crc(block, start, rawLength);
-    if (codec.tries(encoding.worthOfByte()) && compress(block, start, offset)) {
+    if (codec.tries(encoding.worthOfByte()) && compress(block, start)) {
       return true;
     }
     block.limit(start + rawLength).position(start);
     return false;
   }
 
+  /**
+   * Whether the bytes are a block that the parent has; else notes what is known of it. Zeros cost
+   * nothing, so they aren't worth a look.
+   */
+  private boolean compare(ByteBuffer block, int rawLength, long at, boolean zero) {
+    int number = (int) (at / header.blockBytes());
+    boolean whole =
+        at % header.blockBytes() == 0
+            && (rawLength == header.blockBytes() || at + rawLength == sectionBytes);
+    if (zero || !whole || !comparison.hashes(number)) {
+      parent.own(number);
+      return false;
+    }
+    long begin = encoding.coreTime();
+    buffers.hash.of(block);
+    comparison.hashed(rawLength, encoding.coreTime() - begin);
+    if (!ancestors.isEmpty() && parent.inParent() && parent.knows(number)) {
+      boolean same = parent.isSame(number, buffers.hash);
+      comparison.compared(same);
+      if (same) {
+        return true;
+      }
+    }
+    parent.own(number, buffers.hash);
+    return false;
+  }
+
   private void writeRaw(ByteBuffer block) throws IOException {
     int rawLength = block.remaining();
+    int start = block.position();
+    int crc = buffers.crc(block, start, rawLength);
+    block.position(start);
     long offset = flushedBytes + output.position();
-    if (rawLength < GATHER_BELOW_BYTES) {
+    if (rawLength < ImageFormat.ALIGNED_FROM_BYTES) {
       output.put(block);
     } else {
+      // Small ones are gathered, large ones are written from where they are.
+      int padding = (int) (ImageFormat.aligned(offset) - offset);
+      if (output.remaining() < padding) {
+        flush();
+      }
+      output.put(buffers.zeros(padding));
       flush();
       append(block);
     }
-    putBlock(offset, rawLength, rawLength, Codec.RAW, rawCrc, rawCrc);
+    putExtent(Codec.RAW, rawLength, rawLength, crc);
   }
 
   /**
    * Puts the block compressed, or returns false, and leaves the output alone, if it isn't worth it.
    */
-  private boolean compress(ByteBuffer block, int start, long offset) {
+  private boolean compress(ByteBuffer block, int start) {
     int rawLength = block.limit() - start;
     int at = output.position();
+    int from = at + ImageFormat.RAW_CRC_BYTES;
     long begin = encoding.coreTime();
     int compressed =
-        buffers.compressor.compress(block, start, rawLength, output, at, output.remaining());
+        ImageFormat.RAW_CRC_BYTES
+            + buffers.compressor.compress(
+                block, start, rawLength, output, from, output.capacity() - from);
     boolean worth = compressed <= rawLength - Math.max(1, rawLength / LEAST_SAVING);
-    int storedCrc = worth ? buffers.crc(output, at, compressed) : 0;
+    int storedCrc = 0;
+    if (worth) {
+      output.limit(output.capacity());
+      output.putInt(at, buffers.crc(block, start, rawLength));
+      storedCrc = buffers.crc(output, at, compressed);
+    }
     long nanos = encoding.coreTime() - begin;
     codec.tried(rawLength, worth ? compressed : rawLength, nanos, encoding.worthOfByte());
+    output.limit(output.capacity()).position(worth ? at + compressed : at);
     if (worth) {
-      output.limit(output.capacity()).position(at + compressed);
       block.position(block.limit());
-      putBlock(offset, compressed, rawLength, Codec.LZ4, storedCrc, rawCrc);
+      putExtent(Codec.LZ4, rawLength, compressed, storedCrc);
     }
     return worth;
   }
 
-  private void putBlock(
-      long offset, int storedLength, int rawLength, Codec codec, int storedCrc, int rawCrc) {
-    index.putLong(offset).putInt(storedLength).putInt(rawLength);
-    index.putInt(codec.code()).putInt(storedCrc).putInt(rawCrc);
+  private void putExtent(Codec codec, int rawLength, int storedLength, int storedCrc) {
+    index.putInt(codec.code()).putInt(rawLength).putInt(storedLength).putInt(storedCrc);
+    extentCount++;
   }
 
   /** Ends the section; all its bytes must have been written. */
@@ -224,6 +360,7 @@ public final class ImageWriter implements Closeable {
     if (!inSection || sectionLeft != 0) {
       throw new IllegalStateException("section ended with " + sectionLeft + " bytes missing");
     }
+    index.putLongAt(sectionAt + 8, extentCount);
     inSection = false;
   }
 
@@ -235,7 +372,14 @@ public final class ImageWriter implements Closeable {
     flush();
     faults.reached(FaultPoint.AFTER_BLOCKS_BEFORE_FOOTER);
     long indexOffset = flushedBytes;
-    index.putIntAt(ImageFormat.INDEX_HEAD_BYTES - 4, sectionCount);
+    index.putIntAt(8, sectionCount);
+    if (refers) {
+      index.putIntAt(12, ancestors.size());
+      for (Ancestor ancestor : ancestors) {
+        index.putLong(ancestor.epoch().epoch()).putLong(ancestor.lengthBytes());
+        index.putLong(ancestor.digest());
+      }
+    }
     int indexCrc = writeIndex();
     long totalLength = indexOffset + index.lengthBytes() + ImageFormat.FOOTER_BYTES;
     byte[] footer = new byte[ImageFormat.FOOTER_BYTES];
@@ -329,6 +473,11 @@ public final class ImageWriter implements Closeable {
   /** Bytes that were given to {@link #write} so far. */
   public long rawBytes() {
     return rawBytes;
+  }
+
+  /** The images that it takes bytes from, once finished; none if it has taken nothing. */
+  public List<Ancestor> ancestors() {
+    return refers ? ancestors : List.of();
   }
 
   /** Length of the file in bytes, once finished. */

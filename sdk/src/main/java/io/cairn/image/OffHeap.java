@@ -53,6 +53,10 @@ public final class OffHeap implements AutoCloseable {
     bytes.writeInt(offset, value);
   }
 
+  void putLongAt(long offset, long value) {
+    bytes.writeLong(offset, value);
+  }
+
   OffHeap putLong(long value) {
     bytes.writeLong(value);
     return this;

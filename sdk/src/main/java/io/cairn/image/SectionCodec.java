@@ -112,6 +112,11 @@ final class SectionCodec {
     }
   }
 
+  /** Time on a core that it takes to store a byte, or is worth to store none. */
+  double storingNanos(double worthOfByte) {
+    return lz4 ? nanosPerByte + (1 - savedShare) * worthOfByte : worthOfByte;
+  }
+
   /** Whether its blocks are compressed, now and then excepted. */
   boolean lz4() {
     return lz4;

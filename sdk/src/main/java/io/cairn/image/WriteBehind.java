@@ -19,9 +19,6 @@ final class WriteBehind implements AutoCloseable {
 
   private static final int BUFFERS = 3;
 
-  // Whatever a file system asks of a buffer's address: 512 bytes, a page, a large page.
-  private static final int ALIGNMENT = 1 << 20;
-
   /** What is done with a full buffer, on the writing thread. */
   interface Sink {
     void writeOut(ByteBuffer full) throws IOException;
@@ -30,6 +27,7 @@ final class WriteBehind implements AutoCloseable {
   private final DirectMode mode;
   private final LongSupplier nanoClock;
   private final ByteBuffer[] ring = new ByteBuffer[BUFFERS];
+  private FileSpace.Memory memory; // null until the first file
   private Thread thread;
   private boolean refused;
 
@@ -50,11 +48,6 @@ final class WriteBehind implements AutoCloseable {
   WriteBehind(DirectMode mode, LongSupplier nanoClock) {
     this.mode = mode;
     this.nanoClock = nanoClock;
-    ByteBuffer all =
-        ByteBuffer.allocateDirect(BUFFERS * BUFFER_BYTES + ALIGNMENT).alignedSlice(ALIGNMENT);
-    for (int i = 0; i < BUFFERS; i++) {
-      ring[i] = all.slice(i * BUFFER_BYTES, BUFFER_BYTES);
-    }
   }
 
   DirectMode mode() {
@@ -75,9 +68,15 @@ final class WriteBehind implements AutoCloseable {
   }
 
   /** A new file: its full buffers go to this sink. */
-  synchronized void begin(Sink newSink) {
+  synchronized void begin(Sink newSink, FileSpace space) {
     if (filled != written) {
       throw new IllegalStateException("the file before isn't done");
+    }
+    if (memory == null) {
+      memory = space.memory(BUFFERS * BUFFER_BYTES);
+      for (int i = 0; i < BUFFERS; i++) {
+        ring[i] = memory.buffer().slice(i * BUFFER_BYTES, BUFFER_BYTES);
+      }
     }
     sink = newSink;
     failure = null;
@@ -195,7 +194,7 @@ final class WriteBehind implements AutoCloseable {
     notifyAll();
   }
 
-  /** Ends the thread. */
+  /** Ends the thread, and gives the memory back. */
   @Override
   public void close() {
     giveUp();
@@ -212,6 +211,9 @@ final class WriteBehind implements AutoCloseable {
       } catch (InterruptedException e) {
         interrupted = true;
       }
+    }
+    if (memory != null) {
+      memory.free().run();
     }
     if (interrupted) {
       Thread.currentThread().interrupt();

@@ -25,8 +25,9 @@ public final class WriteBuffers implements AutoCloseable {
   final OffHeap index;
   final Encoding encoding;
   final RateLimit limit;
+  final BlockHash hash = new BlockHash();
+  private final ParentBlocks parentBlocks;
   final LZ4Compressor compressor = Lz4.FACTORY.fastCompressor();
-  private final int zeroBlockCrc;
   private final WriteBehind behind; // null if all goes through the page cache
   private final Consumer<String> report;
   private long expectedBytes;
@@ -41,31 +42,40 @@ public final class WriteBuffers implements AutoCloseable {
    * @param limit holds the writers to a bandwidth; the same that the encoding was told of
    */
   public WriteBuffers(int blockBytes, Encoding encoding, RateLimit limit) {
-    this(blockBytes, encoding, limit, DirectMode.OFF, text -> {});
+    this(blockBytes, encoding, limit, DirectMode.OFF, text -> {}, null);
   }
 
   /**
    * @param direct whether images go past the page cache
    * @param report told, once, if the file system doesn't have that
+   * @param parentBlocks by which blocks are compared with the parent image's; null if they are not
    */
   public WriteBuffers(
       int blockBytes,
       Encoding encoding,
       RateLimit limit,
       DirectMode direct,
-      Consumer<String> report) {
+      Consumer<String> report,
+      ParentBlocks parentBlocks) {
     this.report = report;
+    this.parentBlocks = parentBlocks;
     behind = direct == DirectMode.OFF ? null : new WriteBehind(direct, encoding::nanoTime);
     this.blockBytes = blockBytes;
     this.encoding = encoding;
     this.limit = limit;
-    compressedBound = compressor.maxCompressedLength(blockBytes);
+    compressedBound = ImageFormat.RAW_CRC_BYTES + compressor.maxCompressedLength(blockBytes);
     output =
         ByteBuffer.allocateDirect(Math.max(OUTPUT_BYTES, 2 * compressedBound))
             .order(ByteOrder.LITTLE_ENDIAN);
-    zeros = ByteBuffer.allocateDirect(blockBytes);
+    zeros = ByteBuffer.allocateDirect(Math.max(blockBytes, ImageFormat.ALIGNMENT));
     index = new OffHeap(64 << 10);
-    zeroBlockCrc = crc(zeros, 0, blockBytes);
+  }
+
+  /** What is known of the parent's blocks of a section; null if they are not compared. */
+  ParentBlocks.Known parentBlocks(SectionKind kind, String name, long lengthBytes) {
+    return parentBlocks == null || !kind.named()
+        ? null
+        : parentBlocks.section(Encoding.title(kind, name), lengthBytes, blockBytes);
   }
 
   /** The next image takes about so many bytes, which are set aside; 0 if nobody knows. */
@@ -87,12 +97,13 @@ public final class WriteBuffers implements AutoCloseable {
     return (int) crc.getValue();
   }
 
-  int zeroCrc(int lengthBytes) {
-    return lengthBytes == blockBytes ? zeroBlockCrc : crc(zeros, 0, lengthBytes);
+  /** So many zeros, a block's at most. */
+  ByteBuffer zeros(int lengthBytes) {
+    return zeros.limit(lengthBytes).position(0);
   }
 
   boolean isZero(ByteBuffer block) {
-    return block.mismatch(zeros.limit(block.remaining()).position(0)) < 0;
+    return block.mismatch(zeros(block.remaining())) < 0;
   }
 
   @Override

@@ -13,9 +13,13 @@ public final class NativeFileSpace implements FileSpace {
   private static final Charset NAMES =
       Charset.forName(System.getProperty("sun.jnu.encoding", "UTF-8"));
 
+  private static final int HUGE_PAGE_BYTES = 2 << 20;
+
+  private final NativePages pages;
+
   /** Loads the core library if needed. */
   public NativeFileSpace() {
-    NativeLibraries.loadCore();
+    pages = new NativePages();
   }
 
   @Override
@@ -38,6 +42,15 @@ public final class NativeFileSpace implements FileSpace {
   @Override
   public void forget(Path file) {
     forget(name(file));
+  }
+
+  @Override
+  public Memory memory(int lengthBytes) {
+    // From a huge page on, memory is aligned to one.
+    int whole = Math.max(lengthBytes, HUGE_PAGE_BYTES);
+    long address = pages.allocate(whole);
+    pages.prefault(address, whole);
+    return new Memory(pages.view(address, lengthBytes), () -> pages.free(address, whole));
   }
 
   /** As C wants it: with a zero at the end. */

@@ -51,6 +51,9 @@ public final class Shim {
    */
   public static native String takeWarning();
 
+  /** Touches what receives that are pending may have got already, before a cut. */
+  public static native void touchPending();
+
   static native void drain(long ledger);
 
   private static native String check();

@@ -4,6 +4,7 @@ package io.cairn.restore;
 import io.cairn.image.EpochId;
 import io.cairn.image.EpochRecord;
 import io.cairn.image.FileOperations;
+import io.cairn.image.ImageChain;
 import io.cairn.image.ImageReader;
 import io.cairn.image.JobIdentity;
 import io.cairn.store.StoreView;
@@ -67,6 +68,19 @@ public final class EpochCheck {
       image.close();
       throw e;
     }
+  }
+
+  /**
+   * Opens a rank's image, as {@link #open} does, with all images that it takes bytes from. To be
+   * closed.
+   *
+   * @throws IOException if any of them isn't there, damaged or another one; says so
+   */
+  public ImageChain openChain(
+      StoreView store, EpochRecord record, JobIdentity job, EpochId epoch, int rank)
+      throws IOException {
+    return ImageChain.open(
+        files, open(store, record, job, epoch, rank), older -> store.imageFile(older, rank));
   }
 
   private static IOException missing(NoSuchFileException e) {

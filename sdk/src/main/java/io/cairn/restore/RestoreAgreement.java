@@ -5,7 +5,7 @@ import io.cairn.coordinate.Group;
 import io.cairn.image.EpochId;
 import io.cairn.image.EpochRecord;
 import io.cairn.image.FileOperations;
-import io.cairn.image.ImageReader;
+import io.cairn.image.ImageChain;
 import io.cairn.store.JobDirectory;
 import io.cairn.store.Standing;
 import io.cairn.store.StoreView;
@@ -219,11 +219,15 @@ public final class RestoreAgreement {
     int rank = directory.rank();
     try {
       EpochRecord record = check.record(directory.view(), directory.job(), epoch);
-      try (ImageReader image = check.open(directory.view(), record, directory.job(), epoch, rank)) {
+      try (ImageChain chain =
+          check.openChain(directory.view(), record, directory.job(), epoch, rank)) {
         if (readThrough) {
-          image.verify();
+          chain.verify();
         }
-        return "sound " + EpochRecord.digestTerm(rank, image.digest()) + " " + record.jobDigest();
+        return "sound "
+            + EpochRecord.digestTerm(rank, chain.newest().digest())
+            + " "
+            + record.jobDigest();
       }
     } catch (IOException e) {
       return "broken " + e.getMessage();

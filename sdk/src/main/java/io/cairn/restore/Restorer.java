@@ -8,13 +8,13 @@ import io.cairn.capture.Registry;
 import io.cairn.coordinate.Group;
 import io.cairn.image.BlockReader;
 import io.cairn.image.BlockSink;
-import io.cairn.image.BlockSource;
 import io.cairn.image.CorruptImageException;
 import io.cairn.image.EpochId;
 import io.cairn.image.EpochRecord;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FaultPoint;
 import io.cairn.image.FileOperations;
+import io.cairn.image.ImageChain;
 import io.cairn.image.ImageReader;
 import io.cairn.image.OffHeap;
 import io.cairn.image.ReadSettings;
@@ -26,7 +26,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -77,15 +76,18 @@ public final class Restorer {
   public RestoredImage restore(JobDirectory directory, EpochId epoch, Group group)
       throws Exception {
     Path file = directory.directory(epoch).resolve(EpochRecord.imageName(directory.rank()));
-    List<ImageReader> opened = new ArrayList<>();
+    List<ImageChain> opened = new ArrayList<>();
     List<Loaded> loaded = new ArrayList<>();
     boolean whole = false;
     try {
       Together.runText(
           group,
           () -> {
-            ImageReader image = ImageReader.open(files, file);
-            opened.add(image);
+            ImageChain chain =
+                ImageChain.open(
+                    files, file, older -> directory.view().imageFile(older, directory.rank()));
+            opened.add(chain);
+            ImageReader image = chain.newest();
             image.requireIdentity(directory.job(), epoch, directory.rank());
             requireMatch(image, file);
             return "";
@@ -115,8 +117,8 @@ public final class Restorer {
       for (Loaded each : loaded) {
         each.close(whole);
       }
-      for (ImageReader image : opened) {
-        image.close();
+      for (ImageChain chain : opened) {
+        chain.close();
       }
     }
   }
@@ -219,17 +221,18 @@ public final class Restorer {
     }
   }
 
-  private Loaded load(ImageReader image, Path file) throws IOException {
+  private Loaded load(ImageChain chain, Path file) throws IOException {
+    ImageReader image = chain.newest();
     Loaded loaded = new Loaded(image);
     try {
-      new BlockReader(files, settings, image.largestBlock()).read(memory(image));
+      new BlockReader(files, settings, image.header().blockBytes()).read(chain.jobs(this::sink));
       for (Registry.Entry entry : registry.entries()) {
         if (entry instanceof Registry.StateEntry state) {
           faults.reached(FaultPoint.DURING_RESTORE);
           Section section = image.find(entry.kind(), entry.name()).orElseThrow();
           OffHeap bytes = new OffHeap(section.lengthBytes());
           loaded.states.put(state, bytes);
-          load(image, section, bytes);
+          load(chain, section, bytes);
         }
       }
       loaded.counts = load(image, SectionKind.COUNTS, file);
@@ -241,28 +244,9 @@ public final class Restorer {
     }
   }
 
-  /** The blocks of all regions and arrays, as they are in the file. */
-  private BlockSource memory(ImageReader image) {
-    Iterator<Section> sections = image.sections().iterator();
-    BlockSource[] current = {job -> false};
-    return job -> {
-      while (!current[0].next(job)) {
-        if (!sections.hasNext()) {
-          return false;
-        }
-        Section section = sections.next();
-        BlockSink sink = sink(section);
-        if (sink != null) {
-          faults.reached(FaultPoint.DURING_RESTORE);
-          current[0] = image.blocks(section, sink);
-        }
-      }
-      return true;
-    };
-  }
-
   /** Where a region's or an array's bytes go; null for all else. */
   private BlockSink sink(Section section) {
+    faults.reached(FaultPoint.DURING_RESTORE);
     for (Registry.Entry entry : registry.entries()) {
       if (entry.kind() != section.kind() || !entry.name().equals(section.name())) {
         continue;
@@ -287,9 +271,9 @@ public final class Restorer {
     return null;
   }
 
-  private static void load(ImageReader image, Section section, OffHeap bytes) throws IOException {
-    ByteBuffer scratch = ByteBuffer.allocateDirect(image.header().blockBytes());
-    image.read(
+  private static void load(ImageChain chain, Section section, OffHeap bytes) throws IOException {
+    ByteBuffer scratch = ByteBuffer.allocateDirect(chain.newest().header().blockBytes());
+    chain.read(
         section,
         new BlockSink() {
           @Override

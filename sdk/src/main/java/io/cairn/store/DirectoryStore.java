@@ -12,6 +12,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -329,8 +330,8 @@ public final class DirectoryStore implements Store, Closeable {
 
   /**
    * Deletes what retention gives up: committed epochs older than the kept ones, unless a slower
-   * tier keeps them; epochs of this launch that a newer committed one has overtaken; what dead
-   * launches left.
+   * tier keeps them, or what is kept can't be restored without them; epochs of this launch that a
+   * newer committed one has overtaken; what dead launches left.
    */
   private void prune() throws IOException {
     if (!directory.leader() || !agreed) {
@@ -350,7 +351,8 @@ public final class DirectoryStore implements Store, Closeable {
         oldestKept = kept == directory.settings().keptEpochs() ? epochs.get(i) : null;
       }
     }
-    directory.requireNewest();
+    Set<EpochId> staying = new TreeSet<>();
+    List<EpochId> leaving = new ArrayList<>();
     for (EpochId epoch : epochs) {
       boolean overtaken = oldestKept != null && epoch.compareTo(oldestKept) < 0;
       // A broken epoch may be of use to an operator until others have taken its place.
@@ -360,7 +362,17 @@ public final class DirectoryStore implements Store, Closeable {
               && (epoch.generation() < directory.generation()
                   || (newest != null && epoch.compareTo(newest) < 0));
       if ((overtaken || remnant) && !needed.contains(epoch)) {
-        delete(epoch);
+        leaving.add(epoch);
+      } else {
+        staying.add(epoch);
+      }
+    }
+    Set<EpochId> referredTo = directory.view().referredToBy(staying);
+    directory.requireNewest();
+    // Newest first: an epoch goes before those that it can't be restored without.
+    for (int i = leaving.size() - 1; i >= 0; i--) {
+      if (!referredTo.contains(leaving.get(i))) {
+        delete(leaving.get(i));
       }
     }
   }

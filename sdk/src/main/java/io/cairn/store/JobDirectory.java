@@ -7,6 +7,7 @@ import io.cairn.image.EpochId;
 import io.cairn.image.EpochRecord;
 import io.cairn.image.FileOperations;
 import io.cairn.image.ForeignImageException;
+import io.cairn.image.ImageChain;
 import io.cairn.image.ImageReader;
 import io.cairn.image.ImageTarget;
 import io.cairn.image.JobIdentity;
@@ -21,6 +22,8 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.UUID;
 import java.util.function.LongSupplier;
 
@@ -428,7 +431,8 @@ public final class JobDirectory implements ImageTarget, Closeable {
   }
 
   /**
-   * Writes an epoch's pending record in a store of the job, after a look at each image.
+   * Writes an epoch's pending record in a store of the job, after a look at each image and at those
+   * that it takes bytes from.
    *
    * @param ranks whose images the store has
    * @throws IOException if these are all images of the epoch, and not those with that digest
@@ -436,10 +440,15 @@ public final class JobDirectory implements ImageTarget, Closeable {
   void writePending(StoreView store, EpochId epoch, List<Integer> ranks, long jobDigest)
       throws IOException {
     List<EpochRecord.Image> images = new ArrayList<>();
+    Set<EpochId> refersTo = new TreeSet<>();
     long sum = 0;
     for (int rank : ranks) {
-      try (ImageReader image = ImageReader.open(files, store.imageFile(epoch, rank))) {
+      try (ImageChain chain =
+          ImageChain.open(
+              files, store.imageFile(epoch, rank), older -> store.imageFile(older, rank))) {
+        ImageReader image = chain.newest();
         image.requireIdentity(job, epoch, rank);
+        image.ancestors().forEach(ancestor -> refersTo.add(ancestor.epoch()));
         images.add(new EpochRecord.Image(rank, image.lengthBytes(), image.digest()));
         sum += EpochRecord.digestTerm(rank, image.digest());
       }
@@ -452,7 +461,14 @@ public final class JobDirectory implements ImageTarget, Closeable {
               epoch, store.directory(), sum, jobDigest));
     }
     EpochRecord record =
-        new EpochRecord(job.jobId(), job.jobUuid(), job.worldSize(), epoch, jobDigest, images);
+        new EpochRecord(
+            job.jobId(),
+            job.jobUuid(),
+            job.worldSize(),
+            epoch,
+            jobDigest,
+            List.copyOf(refersTo),
+            images);
     Path place = store.directory(epoch);
     files.write(place.resolve(EpochRecord.PENDING), record.encode());
     files.syncDirectory(place);

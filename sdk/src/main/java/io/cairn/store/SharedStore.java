@@ -7,8 +7,11 @@ import io.cairn.image.FaultHook;
 import io.cairn.image.FileOperations;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.IntStream;
 
 /**
@@ -40,10 +43,15 @@ public final class SharedStore {
   /**
    * Deletes what a rank has brought of older epochs that were never published: what is flushed next
    * may need the space.
+   *
+   * @param except what is going to be of use
    */
-  public void deleteUnfinished(EpochId before, int rank) throws IOException {
-    for (EpochId epoch : view.epochs()) {
-      if (epoch.compareTo(before) < 0 && !isCommitted(epoch)) {
+  public void deleteUnfinished(EpochId before, Set<EpochId> except, int rank) throws IOException {
+    List<EpochId> epochs = view.epochs();
+    Set<EpochId> needed = new TreeSet<>(except);
+    needed.addAll(view.referredToBy(epochs));
+    for (EpochId epoch : epochs) {
+      if (epoch.compareTo(before) < 0 && !isCommitted(epoch) && !needed.contains(epoch)) {
         files.delete(partial(epoch, rank));
         files.delete(view.imageFile(epoch, rank));
       }
@@ -59,7 +67,7 @@ public final class SharedStore {
     return view.standing(epoch).equals(Optional.of(Standing.COMMITTED));
   }
 
-  /** Whether every rank's image is there, whole. */
+  /** Whether every rank's image is there, whole; each rank brings its ancestors first. */
   public boolean hasAllImages(EpochId epoch) throws IOException {
     for (int rank = 0; rank < directory.job().worldSize(); rank++) {
       if (!files.exists(view.imageFile(epoch, rank))) {
@@ -88,13 +96,22 @@ public final class SharedStore {
   public void prune(int kept) throws IOException {
     directory.requireNewestIn(view);
     List<EpochId> epochs = view.epochs();
+    Set<EpochId> staying = new TreeSet<>();
+    List<EpochId> leaving = new ArrayList<>();
     int found = 0;
     for (int i = epochs.size() - 1; i >= 0; i--) {
       boolean committed = isCommitted(epochs.get(i));
       if (found >= kept || (found > 0 && !committed)) {
-        EpochDeletion.delete(files, view.directory(epochs.get(i)), FaultHook.NONE);
-      } else if (committed) {
-        found++;
+        leaving.add(epochs.get(i));
+      } else {
+        staying.add(epochs.get(i));
+        found += committed ? 1 : 0;
+      }
+    }
+    Set<EpochId> referredTo = view.referredToBy(staying);
+    for (EpochId epoch : leaving) {
+      if (!referredTo.contains(epoch)) {
+        EpochDeletion.delete(files, view.directory(epoch), FaultHook.NONE);
       }
     }
   }

@@ -11,8 +11,10 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.UUID;
 
@@ -166,6 +168,28 @@ public final class StoreView {
     return files.exists(directory(epoch).resolve(EpochRecord.PENDING))
         ? Optional.of(Standing.PENDING)
         : Optional.empty();
+  }
+
+  /**
+   * The epochs that others can't be restored without, as far as their records say; of one whose
+   * record can't be read, all older ones of its launch. Epochs without a record refer to nothing.
+   */
+  public Set<EpochId> referredToBy(Collection<EpochId> others) throws IOException {
+    Set<EpochId> needed = new TreeSet<>();
+    for (EpochId epoch : others) {
+      if (standing(epoch).isEmpty()) {
+        continue;
+      }
+      try {
+        needed.addAll(EpochRecord.read(files, recordFile(epoch)).refersTo());
+      } catch (CorruptImageException e) {
+        epochs().stream()
+            .filter(older -> older.generation() == epoch.generation())
+            .filter(older -> older.compareTo(epoch) < 0)
+            .forEach(needed::add);
+      }
+    }
+    return needed;
   }
 
   /** Where an epoch's record is: the published one, if there is one. */

@@ -41,6 +41,19 @@ public final class ExpectedImages {
       int ranks,
       Collection<Holdings> holdings,
       IntFunction<? extends Collection<EpochRecord.Image>> own) {
+    return of(ranks, holdings, own, Map.of());
+  }
+
+  /**
+   * The same, where some images are known.
+   *
+   * @param known by rank, what an image that takes bytes from this one says of it
+   */
+  public static ExpectedImages of(
+      int ranks,
+      Collection<Holdings> holdings,
+      IntFunction<? extends Collection<EpochRecord.Image>> own,
+      Map<Integer, EpochRecord.Image> known) {
     List<Map<EpochRecord.Image, Integer>> votes = new ArrayList<>();
     for (int rank = 0; rank < ranks; rank++) {
       votes.add(new LinkedHashMap<>());
@@ -62,6 +75,9 @@ public final class ExpectedImages {
               .max(Map.Entry.comparingByValue())
               .map(Map.Entry::getKey)
               .orElse(null);
+      if (known.containsKey(rank)) {
+        expected.images[rank] = known.get(rank);
+      }
       if (expected.images[rank] == null) {
         expected.unknown.add(rank);
       }

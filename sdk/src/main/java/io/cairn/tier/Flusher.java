@@ -6,26 +6,30 @@ import io.cairn.image.CorruptImageException;
 import io.cairn.image.EpochId;
 import io.cairn.image.FileOperations;
 import io.cairn.image.ForeignImageException;
+import io.cairn.image.ImageChain;
 import io.cairn.image.ImageReader;
 import io.cairn.image.InputFile;
 import io.cairn.image.OutputFile;
 import io.cairn.image.RateLimit;
 import io.cairn.store.FencedException;
 import io.cairn.store.SharedStore;
+import io.cairn.store.StoreView;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.function.LongSupplier;
 
 /**
- * Copies this rank's images to the shared tier, one at a time and no faster than the limit; rank 0
- * then waits for the others' and publishes the record. What an interrupted flush has written is
- * used by the next one.
+ * Copies this rank's images, with those that they take bytes from, to the shared tier, one at a
+ * time and no faster than the limit; rank 0 then waits for the others' and publishes the record.
+ * What an interrupted flush has written is used by the next one.
  */
 final class Flusher implements Closeable {
   private static final int BUFFER_BYTES = 1 << 20;
@@ -133,13 +137,22 @@ final class Flusher implements Closeable {
 
   private boolean flushNow(EpochId next, long jobDigest) throws IOException, InterruptedException {
     int rank = context.directory().rank();
-    shared.deleteUnfinished(next, rank);
-    Path source = context.directory().view().imageFile(next, rank);
-    try (ImageReader image = ImageReader.open(context.files(), source)) {
-      image.requireIdentity(context.directory().job(), next, rank);
-      if (!isThere(image, shared.view().imageFile(next, rank))) {
-        image.verify();
-        copy(next, rank, source, image);
+    StoreView own = context.directory().view();
+    try (ImageChain chain =
+        ImageChain.open(
+            context.files(), own.imageFile(next, rank), older -> own.imageFile(older, rank))) {
+      Set<EpochId> needed = new HashSet<>();
+      chain.newest().ancestors().forEach(ancestor -> needed.add(ancestor.epoch()));
+      shared.deleteUnfinished(next, needed, rank);
+      // The oldest first: who sees an image there may rely on all that it takes bytes from.
+      for (int i = chain.images().size() - 1; i >= 0; i--) {
+        ImageReader image = chain.images().get(i);
+        EpochId epoch = image.header().epoch();
+        image.requireIdentity(context.directory().job(), epoch, rank);
+        if (!isThere(image, shared.view().imageFile(epoch, rank))) {
+          image.verify();
+          copy(next, epoch, rank, own.imageFile(epoch, rank), image);
+        }
       }
     }
     if (rank != 0) {
@@ -170,9 +183,10 @@ final class Flusher implements Closeable {
     }
   }
 
-  private void copy(EpochId next, int rank, Path source, ImageReader image) throws IOException {
+  private void copy(EpochId next, EpochId of, int rank, Path source, ImageReader image)
+      throws IOException {
     FileOperations files = context.files();
-    Path partial = shared.prepare(next, rank);
+    Path partial = shared.prepare(of, rank);
     ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
     try (InputFile in = files.open(source)) {
       long length = in.lengthBytes();
@@ -204,8 +218,8 @@ final class Flusher implements Closeable {
       files.delete(partial);
       throw new IOException(partial + ": what was written isn't what is there");
     }
-    files.rename(partial, shared.view().imageFile(next, rank));
-    files.syncDirectory(shared.view().directory(next));
+    files.rename(partial, shared.view().imageFile(of, rank));
+    files.syncDirectory(shared.view().directory(of));
   }
 
   private static void write(OutputFile out, Path file, ByteBuffer bytes) throws IOException {

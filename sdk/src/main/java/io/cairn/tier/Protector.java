@@ -509,14 +509,13 @@ public final class Protector implements Protection, Closeable {
   private void protect(Next next) {
     long begin = nanoClock.getAsLong();
     CoreTimes before = gauges.coreTimes().get();
-    ProtectionTask task =
-        next.tier() == Tier.PARTNER
-            ? new PartnerTask(context, next.epoch(), next.jobDigest())
-            : new SetTask(context, next.epoch(), next.jobDigest());
     Exception failure = null;
     boolean news = false;
     try {
-      news = task.run();
+      for (Ancestry.Older older : Ancestry.gather(context, next.epoch())) {
+        task(next.tier(), older.epoch(), older.jobDigest()).run();
+      }
+      news = task(next.tier(), next.epoch(), next.jobDigest()).run();
     } catch (TransportException e) {
       finished(next, e);
       throw e;
@@ -536,6 +535,12 @@ public final class Protector implements Protection, Closeable {
     } else if (failure != null) {
       listener.failed(next.tier(), next.epoch(), failure);
     }
+  }
+
+  private ProtectionTask task(Tier tier, EpochId epoch, long jobDigest) {
+    return tier == Tier.PARTNER
+        ? new PartnerTask(context, epoch, jobDigest)
+        : new SetTask(context, epoch, jobDigest);
   }
 
   /** A launch that is fenced on one rank is fenced: that rank ends it. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.tier;
 
+import io.cairn.image.Ancestor;
 import io.cairn.image.EpochId;
 import io.cairn.image.EpochRecord;
 import io.cairn.image.FaultHook;
@@ -75,9 +76,56 @@ public final class Recovery {
     this.faults = faults;
   }
 
-  /** Tries to make an epoch whole; all ranks come to the same end. */
+  /**
+   * Tries to make an epoch whole, with all images that its own take bytes from; all ranks come to
+   * the same end.
+   */
   public Outcome recover(EpochId epoch, Standing standing) throws Exception {
-    return new Attempt(epoch, standing).run();
+    Outcome outcome = new Attempt(epoch, standing, Map.of()).run();
+    if (!outcome.sound()) {
+      return outcome;
+    }
+    List<String> notes = new ArrayList<>(outcome.notes());
+    boolean sound = true;
+    for (Map.Entry<EpochId, Map<Integer, EpochRecord.Image>> older : ancestors(epoch).entrySet()) {
+      Outcome ancestor = new Attempt(older.getKey(), Standing.COMMITTED, older.getValue()).run();
+      ancestor.notes().forEach(note -> notes.add(older.getKey() + ", " + note));
+      sound &= ancestor.sound();
+    }
+    return new Outcome(sound, outcome.jobDigest(), notes);
+  }
+
+  /** By epoch, which ranks need which image of it. */
+  private Map<EpochId, Map<Integer, EpochRecord.Image>> ancestors(EpochId epoch) throws Exception {
+    Map<EpochId, Map<Integer, EpochRecord.Image>> needed = new TreeMap<>();
+    List<String> texts =
+        Together.runText(
+            group,
+            () -> {
+              StringBuilder text = new StringBuilder();
+              try (ImageReader image =
+                  ImageReader.open(files, directory.view().imageFile(epoch, group.rank()))) {
+                for (Ancestor ancestor : image.ancestors()) {
+                  text.append(ancestor.epoch().epoch()).append(' ');
+                  text.append(ancestor.lengthBytes()).append(' ');
+                  text.append(ancestor.digest()).append(' ');
+                }
+              }
+              return text.toString();
+            });
+    for (int rank = 0; rank < texts.size(); rank++) {
+      String[] words = texts.get(rank).split(" ", -1);
+      for (int i = 0; i + 2 < words.length; i += 3) {
+        needed
+            .computeIfAbsent(
+                new EpochId(epoch.generation(), Long.parseLong(words[i])), e -> new TreeMap<>())
+            .put(
+                rank,
+                new EpochRecord.Image(
+                    rank, Long.parseLong(words[i + 1]), Long.parseLong(words[i + 2])));
+      }
+    }
+    return needed;
   }
 
   /** A parity shard that is sound. */
@@ -87,6 +135,8 @@ public final class Recovery {
   private final class Attempt {
     private final EpochId epoch;
     private final Standing standing;
+    private final Map<Integer, EpochRecord.Image> needed;
+    private final boolean older;
     private final Path place;
     private final int ranks = group.size();
     private final List<String> notes = new ArrayList<>();
@@ -102,7 +152,13 @@ public final class Recovery {
 
     private static final int SHARED = Integer.MAX_VALUE;
 
-    Attempt(EpochId epoch, Standing standing) {
+    /**
+     * @param needed if it is to be whole for the sake of a newer epoch only, the images that this
+     *     takes bytes from, by rank; what other ranks had doesn't matter
+     */
+    Attempt(EpochId epoch, Standing standing, Map<Integer, EpochRecord.Image> needed) {
+      this.needed = needed;
+      older = !needed.isEmpty();
       this.epoch = epoch;
       this.standing = standing;
       place = directory.directory(epoch);
@@ -111,7 +167,7 @@ public final class Recovery {
     Outcome run() throws Exception {
       gatherHoldings();
       findExpected();
-      if (!images.areOneEpoch()) {
+      if (!images.areOneEpoch() && !older) {
         return hopeless();
       }
       if (!lost.isEmpty()) {
@@ -125,14 +181,20 @@ public final class Recovery {
         fetch();
         rebuild();
       }
-      if (!lost.isEmpty()) {
-        for (int rank : lost) {
+      boolean broken = false;
+      for (int rank : lost) {
+        if (!older || needed.containsKey(rank)) {
           notes.add(
               "rank " + rank + ": no sound image, copy or redundancy set is left; " + faulty[rank]);
+          broken = true;
         }
+      }
+      if (broken) {
         return unsound();
       }
-      writeRecords();
+      if (images.areOneEpoch() && lost.isEmpty()) {
+        writeRecords();
+      }
       return new Outcome(true, images.jobDigest(), notes);
     }
 
@@ -182,7 +244,9 @@ public final class Recovery {
     /** Which image each rank must get, and who hasn't it. */
     private void findExpected() throws Exception {
       List<Optional<EpochRecord.Image>> own = gatherOwn();
-      images = ExpectedImages.of(ranks, holdings.values(), rank -> own.get(rank).stream().toList());
+      images =
+          ExpectedImages.of(
+              ranks, holdings.values(), rank -> own.get(rank).stream().toList(), needed);
       for (int rank = 0; rank < ranks; rank++) {
         if (images.unknown().contains(rank) || own.get(rank).equals(images.image(rank))) {
           continue;
@@ -265,7 +329,8 @@ public final class Recovery {
         List<Integer> stores = new ArrayList<>();
         holdings.forEach(
             (leader, store) -> {
-              if (store.images().contains(expected(rank))
+              // What an epoch in the shared tier takes bytes from may be there without a record.
+              if ((store.images().contains(expected(rank)) || (older && leader == SHARED))
                   && leader != (int) directory.leaders().get(rank)) {
                 stores.add(leader);
               }
@@ -598,6 +663,17 @@ public final class Recovery {
       }
     }
 
+    /** The epochs that the images of this store's ranks take bytes from, oldest first. */
+    private List<EpochId> refersTo() throws IOException {
+      Set<EpochId> epochs = new TreeSet<>();
+      for (int rank : directory.storeRanks()) {
+        try (ImageReader image = ImageReader.open(files, directory.view().imageFile(epoch, rank))) {
+          image.ancestors().forEach(ancestor -> epochs.add(ancestor.epoch()));
+        }
+      }
+      return List.copyOf(epochs);
+    }
+
     /** Returns what was wrong with it; empty if it is as it was. */
     private String writeRecord() throws IOException {
       Map<Integer, EpochRecord.Image> named = new TreeMap<>();
@@ -625,6 +701,7 @@ public final class Recovery {
               ranks,
               epoch,
               images.jobDigest(),
+              refersTo(),
               List.copyOf(named.values()));
       String name = standing == Standing.COMMITTED ? EpochRecord.COMMITTED : EpochRecord.PENDING;
       files.publish(place.resolve(name), record.encode());

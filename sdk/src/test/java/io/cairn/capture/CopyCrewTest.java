@@ -105,8 +105,9 @@ final class CopyCrewTest {
     try (CopyCrew crew = new CopyCrew(pages, 3)) {
       long begin = System.nanoTime();
       do {
-        fill(crew, CopyCrew.MOST_BLOCKS, 1);
+        fill(crew, 12, 1);
         crew.copy();
+        assertEquals(12, Arrays.stream(copied()).sum(), "when it returns all are copied");
       } while (pages.threads.size() < 3 && System.nanoTime() - begin < 30_000_000_000L);
     }
     assertEquals(3, pages.threads.size());

@@ -101,7 +101,8 @@ final class CopyOnceTest {
                 pages,
                 registry,
                 target,
-                new CaptureSettings(10L * BLOCK_BYTES, BLOCK_BYTES, EncodeMode.FAST, 0, direct, 2),
+                new CaptureSettings(
+                    10L * BLOCK_BYTES, BLOCK_BYTES, EncodeMode.FAST, 0, direct, 2, 1),
                 files,
                 FaultHook.NONE,
                 System::nanoTime)) {

@@ -128,7 +128,13 @@ final class ImageCaptureTest {
             registry,
             new Target(),
             new CaptureSettings(
-                budgetBytes, BLOCK_BYTES, EncodeMode.AUTO, bandwidthBytes, DirectMode.OFF, cores),
+                budgetBytes,
+                BLOCK_BYTES,
+                EncodeMode.AUTO,
+                bandwidthBytes,
+                DirectMode.OFF,
+                cores,
+                1),
             files,
             point -> hook.reached(point),
             System::nanoTime);
@@ -447,15 +453,16 @@ final class ImageCaptureTest {
       image.seal(channels());
       assertWritten(image, epoch);
     }
-    assertEquals(2, choices.size(), choices.toString());
+    assertEquals(3, choices.size(), choices.toString());
     assertTrue(
         choices
             .get(0)
             .startsWith("staging pool of 45,056 bytes (budget 1,048,576), 0% in huge pages"),
         choices.get(0));
+    assertEquals("all pages are copied: every image is full (cairn.full.every=1)", choices.get(1));
     // Noise, so that no measurement matters.
     assertTrue(
-        choices.get(1).startsWith("region \"u\": stored as it is, 0 of 40 blocks"), choices.get(1));
+        choices.get(2).startsWith("region \"u\": stored as it is, 0 of 40 blocks"), choices.get(2));
   }
 
   @Test

@@ -85,15 +85,17 @@ final class BlockReaderTest {
     for (int at = 0; at < LENGTH_BYTES; at++) {
       found.put(at, (byte) 0x55);
     }
-    try (ImageReader image = ImageReader.open(new SystemFiles(), file)) {
-      new BlockReader(files, settings, image.largestBlock())
-          .read(
-              image.blocks(
-                  image.sections().get(0), (offset, length) -> found.slice((int) offset, length)));
+    try (ImageChain image = open()) {
+      new BlockReader(files, settings, BLOCK_BYTES)
+          .read(image.jobs(section -> (offset, length) -> found.slice((int) offset, length)));
     }
     byte[] bytes = new byte[LENGTH_BYTES];
     found.get(0, bytes);
     return bytes;
+  }
+
+  private ImageChain open() throws IOException {
+    return ImageChain.open(new SystemFiles(), file, epoch -> null);
   }
 
   /** What reading block after block says. */
@@ -104,9 +106,9 @@ final class BlockReaderTest {
   }
 
   private long offset(int block) throws IOException {
-    try (ImageReader image = ImageReader.open(new SystemFiles(), file)) {
+    try (ImageChain image = open()) {
       BlockJob job = new BlockJob();
-      BlockSource source = image.blocks(image.sections().get(0), null);
+      BlockSource source = image.jobs(section -> (at, length) -> null);
       for (int i = 0; i <= block; i++) {
         assertTrue(source.next(job));
       }
@@ -194,7 +196,7 @@ final class BlockReaderTest {
     for (DirectMode mode : List.of(DirectMode.AUTO, DirectMode.OFF)) {
       IOException e = assertThrows(IOException.class, () -> read(new ReadSettings(3, mode)));
       assertTrue(e.getMessage().contains("Input/output error"), e.getMessage());
-      assertTrue(e.getMessage().contains(file + ": read at offset 0"), e.getMessage());
+      assertTrue(e.getMessage().contains(file + ": read at offset 4096"), e.getMessage());
     }
   }
 
@@ -216,7 +218,7 @@ final class BlockReaderTest {
     files.pretendDirect(4096);
     long end = offset(150) + 10;
     ByteBuffer found = ByteBuffer.allocateDirect(BLOCK_BYTES);
-    try (ImageReader image = ImageReader.open(new SystemFiles(), file)) {
+    try (ImageChain image = open()) {
       try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
         channel.truncate(end);
       }
@@ -227,16 +229,14 @@ final class BlockReaderTest {
               () ->
                   new BlockReader(files, new ReadSettings(1, DirectMode.AUTO), BLOCK_BYTES)
                       .read(
-                          image.blocks(
-                              image.sections().get(0),
-                              (offset, length) -> found.clear().limit(length))));
+                          image.jobs(section -> (offset, length) -> found.clear().limit(length))));
       assertEquals(expected.getMessage(), e.getMessage());
     }
   }
 
   @Test
   void shouldThrowWhatASinkThrows() throws IOException {
-    try (ImageReader image = ImageReader.open(new SystemFiles(), file)) {
+    try (ImageChain image = open()) {
       BlockSink sink =
           (offset, length) -> {
             if (offset >= 50L * BLOCK_BYTES) {
@@ -249,7 +249,7 @@ final class BlockReaderTest {
               IllegalStateException.class,
               () ->
                   new BlockReader(files, new ReadSettings(4, DirectMode.OFF), BLOCK_BYTES)
-                      .read(image.blocks(image.sections().get(0), sink)));
+                      .read(image.jobs(section -> sink)));
       assertEquals("at " + 50L * BLOCK_BYTES, e.getMessage());
     }
   }

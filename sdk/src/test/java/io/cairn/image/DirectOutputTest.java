@@ -38,7 +38,8 @@ final class DirectOutputTest {
   private int images;
 
   private WriteBuffers buffers(DirectMode mode, RateLimit limit) {
-    return new WriteBuffers(BLOCK_BYTES, new Encoding(EncodeMode.FAST), limit, mode, said::add);
+    return new WriteBuffers(
+        BLOCK_BYTES, new Encoding(EncodeMode.FAST), limit, mode, said::add, null);
   }
 
   private void use(DirectMode mode) {
@@ -95,9 +96,8 @@ final class DirectOutputTest {
     // Header; index of a head, three sections with one name of a letter, and blocks; footer.
     int index = ImageFormat.INDEX_HEAD_BYTES + 3 * ImageFormat.SECTION_FIXED_BYTES + 1;
     int all =
-        ImageFormat.HEADER_FIXED_BYTES
-            + SampleImage.JOB.jobId().length()
-            + blocks * (BLOCK_BYTES + ImageFormat.BLOCK_BYTES)
+        (int) ImageFormat.aligned(ImageFormat.HEADER_FIXED_BYTES + SampleImage.JOB.jobId().length())
+            + blocks * (BLOCK_BYTES + ImageFormat.EXTENT_BYTES)
             + index
             + ImageFormat.FOOTER_BYTES;
     return all % BUFFER_BYTES;

@@ -22,7 +22,7 @@ import java.util.regex.Pattern;
 public final class Grammar {
   private static final Pattern PRODUCTION = Pattern.compile("^(\\w+)\\s+--> (.*)$");
   private static final Pattern FIELD =
-      Pattern.compile("(\\w+):(u32|u64|utf8)( u64)?(?: \"(\\w+)\")?");
+      Pattern.compile("(\\w+):(u32|u64|utf8|zeros)( u64)?(?: \"(\\w+)\")?");
   private static final Pattern REPEATED = Pattern.compile("(\\w+)\\*");
   private static final Pattern CODE = Pattern.compile("(\\w+)\\((\\d+)\\)");
   private static final int BYTES_PER_LINE = 16;
@@ -33,7 +33,9 @@ public final class Grammar {
   private ByteBuffer image;
   private final Map<String, Long> values = new LinkedHashMap<>();
   private final Map<Integer, List<String>> dump = new TreeMap<>();
-  private final List<int[]> payloads = new ArrayList<>();
+  private final List<Payload> payloads = new ArrayList<>();
+
+  private record Payload(String codec, int storedLength) {}
 
   /** The grammar in some lines of text, of a Java comment for example. */
   Grammar(List<String> lines) {
@@ -79,12 +81,16 @@ public final class Grammar {
     int indexOffset = values.get("IndexOffset").intValue();
     int indexEnd = read("Index", "Index", indexOffset);
     require(indexEnd == bytes.length - footerBytes, "index ends where the footer begins", indexEnd);
-    for (int[] payload : payloads) {
-      require(payload[0] == end, "payload follows what is before it", payload[0]);
-      if (payload[1] > 0) {
-        line(payload[0], payload[1], "Payload");
+    for (Payload payload : payloads) {
+      if (payload.codec().equals("RAW") && payload.storedLength() >= 65536) {
+        int aligned = (end + 4095) / 4096 * 4096;
+        requireZeros(end, aligned);
+        end = aligned;
       }
-      end += payload[1];
+      if (payload.storedLength() > 0) {
+        line(end, payload.storedLength(), "Payload");
+      }
+      end += payload.storedLength();
     }
     require(end == indexOffset, "the index follows the last payload", end);
     StringBuilder text = new StringBuilder();
@@ -108,9 +114,9 @@ public final class Grammar {
         throw new AssertionError("no field: " + item);
       }
     }
-    if (name.equals("Block")) {
+    if (name.equals("Extent")) {
       payloads.add(
-          new int[] {values.get("Offset").intValue(), values.get("StoredLength").intValue()});
+          new Payload(nameOf("Codec", values.get("Codec")), values.get("StoredLength").intValue()));
     }
     return at;
   }
@@ -127,6 +133,12 @@ public final class Grammar {
       }
       return at + length;
     }
+    if (field.group(2).equals("zeros")) {
+      // The only one: up to the checksum at the end of the header.
+      int end = values.get("HeaderLength").intValue() - 4;
+      requireZeros(at, end);
+      return end;
+    }
     int length = size(field);
     long value = length == 4 ? image.getInt(at) : image.getLong(at);
     values.put(name, value);
@@ -138,12 +150,21 @@ public final class Grammar {
       line(at, length, label + " \"" + found + "\"");
     } else if (productions.containsKey(name)) {
       line(at, length, label + " " + nameOf(name, value));
-    } else if (name.endsWith("Crc") || length == 16 || name.endsWith("Mark")) {
+    } else if (name.endsWith("Crc")
+        || name.endsWith("Digest")
+        || length == 16
+        || name.endsWith("Mark")) {
       line(at, length, label);
     } else {
       line(at, length, label + " " + value);
     }
     return at + length;
+  }
+
+  private void requireZeros(int from, int to) {
+    for (int at = from; at < to; at++) {
+      require(image.get(at) == 0, "padding is zero", at);
+    }
   }
 
   private String nameOf(String enumeration, long value) {

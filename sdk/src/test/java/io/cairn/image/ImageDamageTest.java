@@ -24,6 +24,9 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 final class ImageDamageTest {
   private final MemoryFiles files = new MemoryFiles();
+  private final MemoryFiles children = SampleImage.child();
+
+  ImageDamageTest() throws IOException {}
 
   private void verify(byte[] bytes) throws IOException {
     files.put(SampleImage.FILE, bytes);
@@ -32,19 +35,29 @@ final class ImageDamageTest {
     }
   }
 
+  private void verifyChild(byte[] bytes) throws IOException {
+    children.put(SampleImage.CHILD_FILE, bytes);
+    try (ImageChain chain = ImageChain.open(children, SampleImage.CHILD_FILE, SampleImage::file)) {
+      chain.newest().verify();
+      chain.verify();
+    }
+  }
+
   @Test
   void shouldAcceptTheSampleWithEveryCodec() throws IOException {
-    files.put(SampleImage.FILE, SampleImage.bytes());
-    try (ImageReader reader = ImageReader.open(files, SampleImage.FILE)) {
-      reader.verify();
-      assertEquals(SampleImage.HEADER, reader.header());
-      Set<Codec> codecs = EnumSet.noneOf(Codec.class);
-      for (Section section : reader.sections()) {
-        codecs.addAll(reader.blocks(section).keySet());
+    verify(SampleImage.bytes());
+    verifyChild(children.get(SampleImage.CHILD_FILE));
+    Set<Codec> codecs = EnumSet.noneOf(Codec.class);
+    try (ImageChain chain = ImageChain.open(children, SampleImage.CHILD_FILE, SampleImage::file)) {
+      assertEquals(2, chain.images().size());
+      for (ImageReader image : chain.images()) {
+        assertEquals(6, image.sections().size());
+        for (Section section : image.sections()) {
+          codecs.addAll(image.blocks(section).keySet());
+        }
       }
-      assertEquals(EnumSet.allOf(Codec.class), codecs);
-      assertEquals(6, reader.sections().size());
     }
+    assertEquals(EnumSet.allOf(Codec.class), codecs);
   }
 
   @Test
@@ -79,12 +92,30 @@ final class ImageDamageTest {
   void shouldFindEveryFlippedBit() throws IOException {
     byte[] sound = SampleImage.bytes();
     for (int at = 0; at < sound.length; at++) {
-      for (int bit = 0; bit < 8; bit++) {
+      // Of the header's padding one bit of each byte.
+      for (int bit = 0; bit < (at > 128 && at < 4092 ? 1 : 8); bit++) {
         byte[] damaged = sound.clone();
         damaged[at] ^= (byte) (1 << bit);
         int offset = at;
         assertThrows(
             CorruptImageException.class, () -> verify(damaged), () -> "flip at offset " + offset);
+      }
+    }
+  }
+
+  @Test
+  void shouldFindEveryFlippedBitOfAnImageWithAParent() throws IOException {
+    byte[] sound = children.get(SampleImage.CHILD_FILE);
+    for (int at = 0; at < sound.length; at++) {
+      // Of the header's padding one bit of each byte.
+      for (int bit = 0; bit < (at > 128 && at < 4092 ? 1 : 8); bit++) {
+        byte[] damaged = sound.clone();
+        damaged[at] ^= (byte) (1 << bit);
+        int offset = at;
+        assertThrows(
+            CorruptImageException.class,
+            () -> verifyChild(damaged),
+            () -> "flip at offset " + offset);
       }
     }
   }
@@ -103,13 +134,26 @@ final class ImageDamageTest {
   @ParameterizedTest
   @ValueSource(longs = {1, 2, 3, 4})
   void shouldSurviveMutationsWithRightChecksums(long seed) throws IOException {
-    byte[] sound = SampleImage.bytes();
+    mutate(seed, SampleImage.bytes(), this::verify);
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {5, 6, 7, 8})
+  void shouldSurviveMutationsOfAnImageWithAParent(long seed) throws IOException {
+    mutate(seed, children.get(SampleImage.CHILD_FILE), this::verifyChild);
+  }
+
+  private interface Verification {
+    void run(byte[] image) throws IOException;
+  }
+
+  private static void mutate(long seed, byte[] sound, Verification verification) {
     Random random = new Random(seed);
     int accepted = 0;
     for (int i = 0; i < 5_000; i++) {
       byte[] mutant = mutate(sound, random);
       try {
-        verify(mutant);
+        verification.run(mutant);
         accepted++;
       } catch (CorruptImageException | ForeignImageException e) {
         assertTrue(e.getMessage().contains("rank-1.image"), e.getMessage());
@@ -130,7 +174,7 @@ final class ImageDamageTest {
     for (int n = random.nextInt(3); n >= 0; n--) {
       int at =
           switch (random.nextInt(8)) {
-            case 0 -> 8 + random.nextInt(header - 12);
+            case 0 -> 8 + random.nextInt(random.nextBoolean() ? 96 : header - 12);
             case 1 -> footer + random.nextInt(24);
             default -> index + random.nextInt(footer - index);
           };

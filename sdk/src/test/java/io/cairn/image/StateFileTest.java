@@ -30,6 +30,7 @@ final class StateFileTest {
           4,
           new EpochId(3, 7),
           0xfedcba9876543210L,
+          List.of(new EpochId(3, 4), new EpochId(3, 6)),
           List.of(new EpochRecord.Image(0, 4096, 1), new EpochRecord.Image(2, 1L << 40, -1)));
   private static final String GOLDEN =
       """
@@ -40,6 +41,8 @@ final class StateFileTest {
       generation=3
       epoch=7
       digest=fedcba9876543210
+      refers=4
+      refers=6
       image=0 4096 0000000000000001
       image=2 1099511627776 ffffffffffffffff
       crc32c=%s
@@ -68,7 +71,7 @@ final class StateFileTest {
   @Test
   void shouldLookAsDocumented() throws IOException {
     String text = new String(RECORD.encode(), StandardCharsets.UTF_8);
-    assertEquals(GOLDEN.formatted("19ebd3a8"), text);
+    assertEquals(GOLDEN.formatted("01112e3d"), text);
     assertEquals(RECORD, read(RECORD.encode()));
   }
 

@@ -113,7 +113,7 @@ final class ContinuationTest {
       assertEquals(1, counter.reads, "callbacks see what is restored, and nothing else");
       assertEquals(2, rank.choices.size());
       assertEquals(List.of(), rank.choices.get(0).reasons());
-      assertTrue(rank.reasons.get(0).contains("raw block checksum"), rank.reasons.toString());
+      assertTrue(rank.reasons.get(0).contains("block checksum"), rank.reasons.toString());
     }
   }
 
@@ -137,7 +137,7 @@ final class ContinuationTest {
     }
     try (SimulatedRank rank = rank(new FaultyFiles(), 0, new ThreadGroupWorld(1))) {
       NoUsableEpochException e = assertThrows(NoUsableEpochException.class, rank::restore);
-      assertTrue(e.getMessage().contains("raw block checksum"), e.getMessage());
+      assertTrue(e.getMessage().contains("block checksum"), e.getMessage());
       assertEquals(0, counter.reads);
     }
   }

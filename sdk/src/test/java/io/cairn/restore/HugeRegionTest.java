@@ -16,7 +16,10 @@ import io.cairn.testing.ThreadGroupWorld;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
-import java.util.TreeMap;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -27,12 +30,16 @@ final class HugeRegionTest {
 
   @TempDir Path directory;
 
+  /** What a reading thread is about to fill. */
+  private static final class Window {
+    final ByteBuffer bytes = ByteBuffer.allocateDirect(BLOCK_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    long offset = -1;
+  }
+
   /** Zeros, but for some blocks at telling places; each of those holds its own offset. */
   private static final class Sparse implements TestPages.Huge {
-    final TreeMap<Long, Long> found = new TreeMap<>();
-    private final ByteBuffer window =
-        ByteBuffer.allocateDirect(BLOCK_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    private long windowOffset = -1;
+    final NavigableMap<Long, Long> found = new ConcurrentSkipListMap<>();
+    private final Map<Thread, Window> windows = new ConcurrentHashMap<>();
 
     @Override
     public long lengthBytes() {
@@ -63,17 +70,22 @@ final class HugeRegionTest {
 
     @Override
     public ByteBuffer write(long offset, int lengthBytes) {
-      take();
-      windowOffset = offset;
+      Window window = windows.computeIfAbsent(Thread.currentThread(), thread -> new Window());
+      take(window);
+      window.offset = offset;
       // As memory of an earlier run would: what was zero must be made so.
-      window.clear().putLong(0, -1);
-      return window.limit(lengthBytes);
+      window.bytes.clear().putLong(0, -1);
+      return window.bytes.limit(lengthBytes);
     }
 
-    void take() {
-      if (windowOffset >= 0 && window.getLong(0) != 0) {
-        found.put(windowOffset, window.getLong(0) - 1);
+    private void take(Window window) {
+      if (window.offset >= 0 && window.bytes.getLong(0) != 0) {
+        found.put(window.offset, window.bytes.getLong(0) - 1);
       }
+    }
+
+    void takeAll() {
+      windows.values().forEach(this::take);
     }
   }
 
@@ -99,7 +111,7 @@ final class HugeRegionTest {
       RestoredImage restored = rank.restore();
       assertNotNull(restored);
       restored.close();
-      after.take();
+      after.takeAll();
       assertEquals(5, after.found.size(), after.found.toString());
       after.found.forEach(
           (offset, content) -> {

@@ -131,7 +131,7 @@ final class LargeRankTest {
       throws Exception {
     CaptureSettings settings =
         new CaptureSettings(
-            128 << 20, ImageHeader.DEFAULT_BLOCK_BYTES, EncodeMode.FAST, 0, DirectMode.AUTO, 2);
+            128 << 20, ImageHeader.DEFAULT_BLOCK_BYTES, EncodeMode.FAST, 0, DirectMode.AUTO, 2, 1);
     try (ImageCapture capture =
         new ImageCapture(
             pages, registry, directory, settings, files, FaultHook.NONE, System::nanoTime)) {

@@ -10,6 +10,7 @@ import io.cairn.image.EpochRecord;
 import io.cairn.testing.SimulatedRank;
 import io.cairn.testing.ThreadGroupWorld;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -67,6 +68,22 @@ final class PendingEpochTest {
                 .orElse(null),
             "cut to " + length + " bytes");
       }
+    }
+  }
+
+  @Test
+  void shouldTouchNothingWhenTheOnlyEpochIsPendingAndDamaged() throws Exception {
+    Path image = dieWithPendingRecord().resolveSibling(EpochRecord.imageName(0));
+    byte[] bytes = Files.readAllBytes(image);
+    // The last byte before the index, whose place the footer begins with: all else is sound.
+    ByteBuffer whole = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    bytes[(int) whole.getLong(bytes.length - 40) - 1]++;
+    Files.write(image, bytes);
+    try (SimulatedRank second = launch()) {
+      ByteBuffer region = second.region("u", 5000);
+      region.putInt(0, 7);
+      assertNull(second.restore());
+      assertEquals(7, region.getInt(0), "the program starts with what it put there itself");
     }
   }
 

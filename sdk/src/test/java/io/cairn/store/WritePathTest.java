@@ -46,14 +46,14 @@ final class WritePathTest {
               "usableBytes job",
               "createDirectories epoch-1-1",
               "create rank-0.image",
-              // The header: 92 bytes and "job".
-              "write 95 rank-0.image",
+              // The header.
+              "write 4096 rank-0.image",
               "write 262144 rank-0.image",
               "write 262144 rank-0.image",
               // The region's rest, "counts of 1" and "late".
               "write 115 rank-0.image",
-              // The head, three sections, five blocks and two, and the name "u".
-              "write 293 rank-0.image",
+              // The head, three sections, five extents and two, and the name "u".
+              "write 213 rank-0.image",
               "write 40 rank-0.image",
               "force rank-0.image"),
           until(files, "force rank-0.image"));

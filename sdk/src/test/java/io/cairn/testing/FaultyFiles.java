@@ -172,6 +172,11 @@ public final class FaultyFiles implements FileOperations {
       }
 
       @Override
+      public Memory memory(int lengthBytes) {
+        return files.space().memory(lengthBytes);
+      }
+
+      @Override
       public void release(Path file) {
         log("release " + name(file));
         files.space().release(file);
@@ -194,10 +199,12 @@ public final class FaultyFiles implements FileOperations {
   }
 
   /**
-   * @param unit writes are cut to multiples of this
+   * @param unit writes are cut to multiples of this; where it isn't 1 they must begin with a page
    */
   private OutputFile output(Path file, OutputFile out, String verb, int unit) {
     return new OutputFile() {
+      private long at;
+
       @Override
       public int write(ByteBuffer source) throws IOException {
         int most;
@@ -206,10 +213,15 @@ public final class FaultyFiles implements FileOperations {
         }
         most -= most % unit;
         begin(verb + most + " " + name(file));
+        if (unit > 1 && at % DIRECT_BYTES != 0) {
+          throw new IOException("Invalid argument");
+        }
         int limit = source.limit();
         source.limit(source.position() + most);
         try {
-          return out.write(source);
+          int written = out.write(source);
+          at += written;
+          return written;
         } finally {
           source.limit(limit);
         }

@@ -36,6 +36,7 @@ public final class NodesJob {
   private final Path base;
   private final int ranks;
   private final IntUnaryOperator stateBytes;
+  private int fullEvery = 1;
   private int keptEpochs = 1;
 
   /** What a rank does with its part of the job. */
@@ -56,6 +57,12 @@ public final class NodesJob {
   /** So many epochs are kept in each store, whatever protects them; one, unless it is said. */
   public NodesJob keeping(int epochs) {
     keptEpochs = epochs;
+    return this;
+  }
+
+  /** Of so many images of a rank one is full; from epoch to epoch one block changes. */
+  public NodesJob chained(int newFullEvery) {
+    fullEvery = newFullEvery;
     return this;
   }
 
@@ -129,7 +136,10 @@ public final class NodesJob {
   /** What a rank has computed by an epoch. */
   public byte[] state(int rank, long epoch) {
     byte[] bytes = new byte[stateBytes.applyAsInt(rank)];
-    new Random(31L * rank + epoch).nextBytes(bytes);
+    new Random(31L * rank + (fullEvery > 1 ? 0 : epoch)).nextBytes(bytes);
+    for (int past = 1; fullEvery > 1 && past <= epoch; past++) {
+      bytes[past * SimulatedRank.BLOCK_BYTES % bytes.length] += (byte) past;
+    }
     return bytes;
   }
 
@@ -286,7 +296,12 @@ public final class NodesJob {
           new StoreSettings(
               node(node), "job", keptEpochs, 0, 0, tiers.flatMap(TierSettings::shared));
       SimulatedRank rank =
-          new SimulatedRank(store, world.group(number), files.apply(number), faults.apply(number));
+          new SimulatedRank(
+              store,
+              world.group(number),
+              files.apply(number),
+              faults.apply(number),
+              SimulatedRank.chained(fullEvery));
       try {
         rank.useTiers(
             tiers.map(t -> in("node" + node, t)).orElse(TierSettings.none("node" + node)),

@@ -57,7 +57,8 @@ public final class SimulatedRank implements AutoCloseable {
 
   /** The same, past the page cache. */
   public static final CaptureSettings DIRECT =
-      new CaptureSettings(64L * BLOCK_BYTES, BLOCK_BYTES, EncodeMode.SMALL, 0, DirectMode.AUTO, 2);
+      new CaptureSettings(
+          64L * BLOCK_BYTES, BLOCK_BYTES, EncodeMode.SMALL, 0, DirectMode.AUTO, 2, 1);
 
   public final TestPages pages = new TestPages();
   public final Registry registry = new Registry();
@@ -91,6 +92,12 @@ public final class SimulatedRank implements AutoCloseable {
   public SimulatedRank(StoreSettings settings, Group group, FileOperations files, FaultHook faults)
       throws Exception {
     this(settings, group, files, faults, CAPTURE);
+  }
+
+  /** How its images are written; one of so many is full. */
+  public static CaptureSettings chained(int fullEvery) {
+    return new CaptureSettings(
+        16L * BLOCK_BYTES, BLOCK_BYTES, EncodeMode.SMALL, 0, DirectMode.OFF, 2, fullEvery);
   }
 
   public SimulatedRank(
@@ -276,6 +283,7 @@ public final class SimulatedRank implements AutoCloseable {
   public void commit(long epoch, PendingImage image) throws Exception {
     record(epoch, image);
     store.commit(epoch);
+    image.committed();
     settle();
   }
 
