@@ -7,9 +7,11 @@ import io.cairn.cli.EpochLook.State;
 import io.cairn.image.CorruptImageException;
 import io.cairn.image.EpochRecord;
 import io.cairn.image.FileOperations;
+import io.cairn.image.ImageChain;
 import io.cairn.image.ImageReader;
 import io.cairn.image.JobIdentity;
 import io.cairn.restore.EpochCheck;
+import io.cairn.store.StoreView;
 import io.cairn.tier.Holdings.Held;
 import io.cairn.tier.ShardReader;
 import io.cairn.tier.Tier;
@@ -240,6 +242,25 @@ final class EpochVerification {
         check.open(copy.store(), record, identity, look.id(), expected.rank())) {
       images++;
       examine(file, expected, image);
+      if (!image.ancestors().isEmpty()) {
+        verifyChain(copy, expected.rank());
+      }
+    } catch (IOException e) {
+      findings.add(Finding.of(file, e));
+    }
+  }
+
+  /** An image is of use only with all that it takes bytes from. */
+  private void verifyChain(Copy copy, int rank) {
+    StoreView store = copy.store();
+    Path file = store.imageFile(look.id(), rank);
+    try (ImageChain chain = ImageChain.open(files, file, older -> store.imageFile(older, rank))) {
+      chain.verify();
+    } catch (CorruptImageException e) {
+      // Its own blocks have been told already.
+      if (findings.stream().noneMatch(finding -> finding.file().equals(e.file()))) {
+        findings.add(Finding.of(e.file(), e));
+      }
     } catch (IOException e) {
       findings.add(Finding.of(file, e));
     }

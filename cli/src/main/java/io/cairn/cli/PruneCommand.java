@@ -18,6 +18,7 @@ import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -210,6 +211,16 @@ final class PruneCommand implements Callable<Integer> {
           }
         }
       }
+    }
+    if (!what.wholeJob) {
+      Set<EpochId> staying = new TreeSet<>(looks.keySet());
+      doomed.forEach(one -> staying.remove(one.look().id()));
+      Set<EpochId> needed = new TreeSet<>();
+      for (StoreView store : job.stores()) {
+        needed.addAll(store.referredToBy(staying));
+      }
+      // What stays can't be restored without those that its images take bytes from.
+      doomed.removeIf(one -> needed.contains(one.look().id()));
     }
     return new Choice(doomed, guarded);
   }

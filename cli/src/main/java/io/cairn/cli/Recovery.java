@@ -3,10 +3,12 @@ package io.cairn.cli;
 
 import io.cairn.cli.EpochLook.Copy;
 import io.cairn.cli.EpochLook.State;
+import io.cairn.image.Ancestor;
 import io.cairn.image.CorruptImageException;
 import io.cairn.image.EpochId;
 import io.cairn.image.EpochRecord;
 import io.cairn.image.FileOperations;
+import io.cairn.image.ImageChain;
 import io.cairn.image.ImageReader;
 import io.cairn.image.JobIdentity;
 import io.cairn.restore.EpochCheck;
@@ -141,7 +143,7 @@ final class Recovery {
     if (identity.isEmpty()) {
       return new Prospect(List.of("nothing says how many ranks the job has"), List.of());
     }
-    return new Attempt(look, identity.get()).run();
+    return new Attempt(look, identity.get(), Map.of(), Set.of()).run();
   }
 
   /** All that concerns one epoch. */
@@ -155,9 +157,28 @@ final class Recovery {
 
     private record Reading(Path file, EpochRecord.Image expected) {}
 
-    Attempt(EpochLook look, JobIdentity identity) {
+    // Of an epoch that newer images take bytes from: which, as far as they could be asked, and
+    // whose.
+    private final Map<Integer, EpochRecord.Image> known;
+    private final Set<Integer> needing;
+
+    // Of each rank whose image could be read what that takes bytes from.
+    private final Map<Integer, List<Ancestor>> ancestors = new HashMap<>();
+
+    /**
+     * @param known by rank, what newer images that take bytes from it say of its image
+     * @param needing the ranks whose images newer ones take bytes from, or may; nobody, if the
+     *     epoch is wanted for its own sake
+     */
+    Attempt(
+        EpochLook look,
+        JobIdentity identity,
+        Map<Integer, EpochRecord.Image> known,
+        Set<Integer> needing) {
       this.look = look;
       this.identity = identity;
+      this.known = known;
+      this.needing = needing;
     }
 
     Prospect run() throws IOException {
@@ -165,7 +186,57 @@ final class Recovery {
       if (own.failures().isEmpty() && own.others().isEmpty()) {
         return new Prospect(List.of(), List.of());
       }
-      return recover(own);
+      Prospect prospect = recover(own);
+      return prospect.reasons().isEmpty() ? withAncestors(own, prospect) : prospect;
+    }
+
+    /** The same, together with all epochs that its images take bytes from. */
+    private Prospect withAncestors(Check own, Prospect prospect) throws IOException {
+      Map<EpochId, Map<Integer, EpochRecord.Image>> images = new TreeMap<>();
+      Map<EpochId, Set<Integer>> ranks = new TreeMap<>();
+      for (int rank = 0; rank < identity.worldSize(); rank++) {
+        for (Ancestor ancestor : ancestors.getOrDefault(rank, List.of())) {
+          images
+              .computeIfAbsent(ancestor.epoch(), e -> new TreeMap<>())
+              .put(rank, new EpochRecord.Image(rank, ancestor.lengthBytes(), ancestor.digest()));
+          ranks.computeIfAbsent(ancestor.epoch(), e -> new TreeSet<>()).add(rank);
+        }
+        if (!ancestors.containsKey(rank)) {
+          // It can be rebuilt, but not be asked: it may need all that the records name.
+          for (Copy copy : look.copies()) {
+            for (EpochId older : copy.record().map(EpochRecord::refersTo).orElse(List.of())) {
+              ranks.computeIfAbsent(older, e -> new TreeSet<>()).add(rank);
+            }
+          }
+        }
+      }
+      List<Source> recovered = new ArrayList<>(prospect.recovered());
+      List<String> notes = new ArrayList<>();
+      for (Map.Entry<EpochId, Set<Integer>> older : ranks.entrySet()) {
+        Optional<EpochLook> there = EpochLook.of(files, job, older.getKey());
+        if (there.isEmpty()) {
+          notes.add(older.getKey() + ", which it takes bytes from: missing");
+          continue;
+        }
+        Prospect of =
+            new Attempt(
+                    there.get(),
+                    identity,
+                    images.getOrDefault(older.getKey(), Map.of()),
+                    older.getValue())
+                .recover(new Check(Map.of(), List.of()));
+        of.reasons().forEach(reason -> notes.add(older.getKey() + ", " + reason));
+        for (Source source : of.recovered()) {
+          recovered.add(
+              new Source(
+                  source.rank(),
+                  source.tier(),
+                  source.from() + ", epoch " + EpochLook.name(older.getKey())));
+        }
+      }
+      return notes.isEmpty()
+          ? new Prospect(List.of(), recovered)
+          : new Prospect(reasons(own, List.of(), notes), List.of());
     }
 
     /**
@@ -189,7 +260,7 @@ final class Recovery {
           EpochRecord record = check.record(copy.store(), identity, look.id());
           jobDigests.add(record.jobDigest());
           for (EpochRecord.Image expected : record.images()) {
-            Optional<String> failure = failure(copy, expected);
+            Optional<String> failure = chainFailure(copy, expected);
             if (failure.isEmpty()) {
               digests.put(expected.rank(), expected.digest());
             } else {
@@ -222,6 +293,26 @@ final class Recovery {
       return new Check(failures, others);
     }
 
+    /** Why a file, or one that it takes bytes from, isn't the image that it should be. */
+    private Optional<String> chainFailure(Copy copy, EpochRecord.Image expected) {
+      Optional<String> failure = failure(copy, expected);
+      if (failure.isPresent() || ancestors.getOrDefault(expected.rank(), List.of()).isEmpty()) {
+        return failure;
+      }
+      int rank = expected.rank();
+      StoreView store = copy.store();
+      try (ImageChain chain =
+          ImageChain.open(
+              files, store.imageFile(look.id(), rank), older -> store.imageFile(older, rank))) {
+        if (!quick) {
+          chain.verify();
+        }
+        return Optional.empty();
+      } catch (IOException e) {
+        return Optional.of("" + e.getMessage());
+      }
+    }
+
     /** Why a file isn't the image that a record names, if it isn't. */
     private Optional<String> failure(Copy copy, EpochRecord.Image expected) {
       Path file = copy.store().imageFile(look.id(), expected.rank());
@@ -232,6 +323,7 @@ final class Recovery {
               image.requireIdentity(identity, look.id(), expected.rank());
               image.requireRecorded(expected);
               verify(image);
+              ancestors.put(expected.rank(), List.copyOf(image.ancestors()));
               return Optional.empty();
             } catch (NoSuchFileException e) {
               return Optional.of(file + ": missing");
@@ -256,8 +348,12 @@ final class Recovery {
       Map<Integer, Set<EpochRecord.Image>> unrecorded = unrecorded();
       ExpectedImages expected =
           ExpectedImages.of(
-              identity.worldSize(), holdings, rank -> unrecorded.getOrDefault(rank, Set.of()));
-      if (!expected.areOneEpoch()) {
+              identity.worldSize(),
+              holdings,
+              rank -> unrecorded.getOrDefault(rank, Set.of()),
+              known);
+      boolean older = !needing.isEmpty();
+      if (!expected.areOneEpoch() && !older) {
         // Of those that nobody names the check has told.
         List<String> notes = new ArrayList<>(expected.contradiction().stream().toList());
         return new Prospect(reasons(checked, holdings, notes), List.of());
@@ -265,14 +361,21 @@ final class Recovery {
       List<String> notes = new ArrayList<>();
       Map<Integer, Source> found = new TreeMap<>();
       for (int rank = 0; rank < identity.worldSize(); rank++) {
-        EpochRecord.Image image = expected.image(rank).orElseThrow();
+        if (expected.image(rank).isEmpty()) {
+          continue;
+        }
+        EpochRecord.Image image = expected.image(rank).get();
         if (unrecorded.getOrDefault(rank, Set.of()).contains(image)) {
           found.put(rank, new Source(rank, EpochLook.LOCAL, "its own store"));
         }
         // Its own store's comes first: where that is sound, nothing else is looked at.
         for (boolean own : new boolean[] {true, false}) {
           for (int i = 0; i < stores.size() && !found.containsKey(rank); i++) {
-            if (stores.get(i).isOwnOf(rank) != own || !holdings.get(i).images().contains(image)) {
+            boolean named =
+                holdings.get(i).images().contains(image)
+                    // What an epoch there takes bytes from may be there without a record.
+                    || (older && stores.get(i).shared());
+            if (stores.get(i).isOwnOf(rank) != own || !named) {
               continue;
             }
             Optional<String> failure = failure(stores.get(i), image);
@@ -292,6 +395,9 @@ final class Recovery {
       }
       rebuild(holdings, stores, expected, lost, found, notes);
       lost.removeAll(found.keySet());
+      if (older) {
+        lost.retainAll(needing);
+      }
       if (!lost.isEmpty()) {
         for (int rank : lost) {
           notes.add("rank " + rank + ": no sound image, copy or redundancy set is left");
@@ -301,7 +407,12 @@ final class Recovery {
       return new Prospect(
           List.of(),
           found.values().stream()
-              .filter(source -> checked.failures().containsKey(source.rank()))
+              .filter(
+                  source ->
+                      older
+                          ? needing.contains(source.rank())
+                              && !source.tier().equals(EpochLook.LOCAL)
+                          : checked.failures().containsKey(source.rank()))
               .toList());
     }
 

@@ -5,6 +5,7 @@ import io.cairn.cli.EpochLook.Copy;
 import io.cairn.cli.EpochLook.Level;
 import io.cairn.cli.EpochLook.Parity;
 import io.cairn.cli.EpochLook.State;
+import io.cairn.image.Ancestor;
 import io.cairn.image.ChannelState;
 import io.cairn.image.Codec;
 import io.cairn.image.EpochId;
@@ -80,6 +81,10 @@ final class ShowCommand implements Callable<Integer> {
     long count(Codec codec) {
       return blocks.containsKey(codec) ? blocks.get(codec).count() : 0;
     }
+
+    long rawBytes(Codec codec) {
+      return blocks.containsKey(codec) ? blocks.get(codec).rawBytes() : 0;
+    }
   }
 
   private record Image(
@@ -87,6 +92,7 @@ final class ShowCommand implements Callable<Integer> {
       ImageHeader header,
       long lengthBytes,
       long digest,
+      List<Ancestor> ancestors,
       List<Part> parts,
       long lateMessages,
       long lateBytes,
@@ -192,6 +198,7 @@ final class ShowCommand implements Callable<Integer> {
           image.header(),
           image.lengthBytes(),
           image.digest(),
+          List.copyOf(image.ancestors()),
           parts,
           late[0],
           late[1],
@@ -216,6 +223,15 @@ final class ShowCommand implements Callable<Integer> {
             out.number("safePoint", header.safePoint());
             out.number("pageBytes", header.job().pageBytes());
             out.number("blockBytes", header.blockBytes());
+            out.objects(
+                "ancestors",
+                image.ancestors(),
+                ancestor -> {
+                  out.number("generation", ancestor.epoch().generation());
+                  out.number("epoch", ancestor.epoch().epoch());
+                  out.number("bytes", ancestor.lengthBytes());
+                  out.text("digest", "%016x".formatted(ancestor.digest()));
+                });
             out.objects(
                 "sections",
                 image.parts(),
@@ -414,7 +430,15 @@ final class ShowCommand implements Callable<Integer> {
           image.header().blockBytes(),
           image.file());
       Table table =
-          new Table(Set.of(1, 2, 3, 4, 5), "WHAT", "SIZE", "ON DISK", "ZERO", "RAW", "LZ4");
+          new Table(
+              Set.of(1, 2, 3, 4, 5, 6),
+              "WHAT",
+              "SIZE",
+              "ON DISK",
+              "ZERO",
+              "RAW",
+              "LZ4",
+              "FROM PARENT");
       for (Part part : image.parts()) {
         table.row(
             Sections.describe(part.section()),
@@ -422,9 +446,17 @@ final class ShowCommand implements Callable<Integer> {
             Units.bytes(part.storedBytes()),
             Long.toString(part.count(Codec.ZERO)),
             Long.toString(part.count(Codec.RAW)),
-            Long.toString(part.count(Codec.LZ4)));
+            Long.toString(part.count(Codec.LZ4)),
+            Units.bytes(part.rawBytes(Codec.PARENT)));
       }
       table.print(out, "  ");
+      if (!image.ancestors().isEmpty()) {
+        out.printf(
+            "  takes bytes from epochs %s%n",
+            String.join(
+                ", ",
+                image.ancestors().stream().map(older -> EpochLook.name(older.epoch())).toList()));
+      }
       for (Message message : image.messages()) {
         out.printf(
             "  from rank %d, tag %d, communicator %016x: %d bytes%n",

@@ -337,7 +337,7 @@ final class TiersTest {
         Path copy = test.epoch(1, 3).resolve("rank-0.image");
         VerifyTest.flip(copy, JobFixture.FIRST_BLOCK + 7);
         return new String[] {
-          copy + " at offset " + JobFixture.FIRST_BLOCK + ": raw block checksum", "region \"u\""
+          copy + " at offset " + JobFixture.FIRST_BLOCK + ": block checksum", "region \"u\""
         };
       }
     },

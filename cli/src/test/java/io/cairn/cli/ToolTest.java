@@ -58,7 +58,9 @@ final class ToolTest {
     assertEquals("region", show.at("images.1.sections.0.kind"));
     assertEquals("u", show.at("images.1.sections.0.name"));
     assertEquals(3L * 4096 + 100, show.at("images.1.sections.0.bytes"));
-    assertEquals(Map.of("zero", 1L, "raw", 1L, "lz4", 2L), show.at("images.1.sections.0.blocks"));
+    assertEquals(
+        Map.of("zero", 1L, "raw", 1L, "lz4", 2L, "parent", 0L),
+        show.at("images.1.sections.0.blocks"));
     assertEquals("long", show.at("images.1.sections.1.type"));
     assertEquals(1L, show.at("images.1.lateMessages"));
     assertEquals(0L, show.at("images.1.messages.0.source"));

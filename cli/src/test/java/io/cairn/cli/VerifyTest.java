@@ -47,7 +47,7 @@ final class VerifyTest {
       String[] to(VerifyTest test, Path image) throws IOException {
         flip(image, JobFixture.FIRST_BLOCK + 1000);
         return new String[] {
-          "at offset " + JobFixture.FIRST_BLOCK + ": raw block checksum", "region \"u\""
+          "at offset " + JobFixture.FIRST_BLOCK + ": block checksum", "region \"u\""
         };
       }
     },
@@ -265,6 +265,7 @@ final class VerifyTest {
                 record.worldSize(),
                 record.epoch(),
                 record.jobDigest() + 1,
+                record.refersTo(),
                 record.images())
             .encode());
 
