@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.benchmarks;
 
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
 /** {@code ./cairn bench}. */
@@ -9,6 +12,11 @@ public final class Benchmarks {
   private static final String USAGE =
       """
       usage: ./cairn bench [WHAT] [options]
+             ./cairn bench --check [FILE] [--json FILE]
+
+        --check    a short run of jmh and epoch whose ratios are compared with a baseline (FILE, else the
+                   one that belongs to these sources); ends with 1 if one got worse by a quarter beyond
+                   its error
 
         jmh        each stage of a checkpoint by itself; the options are JMH's (-h lists them)
         encode     how images are stored: as they are, with LZ4, or as is measured to be better
@@ -19,7 +27,28 @@ public final class Benchmarks {
         (none)     all of them, as they are
 
       Each figure stands beside a reference that was measured in the same run. Files are written
-      below the current directory, or where BENCHMARK_DIR says. WHAT --help lists the options.""";
+      below the current directory, or where BENCHMARK_DIR says; with --json FILE (after WHAT's options)
+      figures that have a reference are written there, else to benchmark.json. WHAT --help lists the
+      options.""";
+
+  private static final List<String> CHECKED_JMH =
+      List.of(
+          "jmh",
+          "-v",
+          "silent",
+          "-foe",
+          "true",
+          "-f",
+          "1",
+          "-p",
+          "mebibytes=256",
+          "-p",
+          "content=RANDOM,HALF",
+          "-p",
+          "encode=AUTO");
+
+  private static final List<String> CHECKED_EPOCHS =
+      List.of("epoch", "--mib", "256", "--epochs", "5", "--restores", "5");
 
   private Benchmarks() {}
 
@@ -35,9 +64,59 @@ public final class Benchmarks {
   }
 
   private static void run(List<String> arguments) throws Exception {
+    List<String> words = new ArrayList<>(arguments);
+    int at = words.indexOf("--json");
+    Path json = Path.of("benchmark.json");
+    if (at >= 0) {
+      if (at + 1 == words.size()) {
+        throw new UsageException("--json needs a file\n" + USAGE);
+      }
+      words.remove(at);
+      json = Path.of(words.remove(at));
+    }
+    Figures figures = new Figures();
+    if (!words.isEmpty() && words.get(0).equals("--check")) {
+      check(words.subList(1, words.size()), figures, json);
+    } else {
+      measure(words, figures);
+      if (!figures.all().isEmpty()) {
+        write(figures, json);
+      }
+    }
+  }
+
+  private static void write(Figures figures, Path json) throws IOException {
+    figures.write(json);
+    System.out.println("\n" + figures.all().size() + " figures are in " + json.toAbsolutePath());
+  }
+
+  /** What is quick enough to be run often, and steady enough to be compared. */
+  private static void check(List<String> files, Figures figures, Path json) throws Exception {
+    if (files.size() > 1) {
+      throw new UsageException("one baseline, found " + String.join(", ", files) + "\n" + USAGE);
+    }
+    Figures baseline =
+        files.isEmpty()
+            ? Figures.fromJson(NativeSources.text("baseline.json"))
+            : Figures.read(Path.of(files.get(0)));
+    measure(CHECKED_JMH, figures);
+    measure(CHECKED_EPOCHS, figures);
+    write(figures, json);
+    Table table = new Table("figure", "before", "now", "at most", "");
+    List<String> worse = figures.worseThan(baseline, table);
+    System.out.println();
+    table.print(System.out);
+    if (!worse.isEmpty()) {
+      System.err.println("cairn: worse than the baseline:");
+      worse.forEach(line -> System.err.println("  " + line));
+      System.exit(1);
+    }
+  }
+
+  private static void measure(List<String> arguments, Figures figures) throws Exception {
     if (arguments.isEmpty()) {
       heading("Stages of a checkpoint");
-      JmhBenchmarks.run(List.of("-v", "silent", "-foe", "true"));
+      JmhBenchmarks.run(List.of("-v", "silent", "-foe", "true"), figures);
       heading("Encoding");
       EncodeBenchmark.run(List.of());
       heading("Parity");
@@ -45,7 +124,7 @@ public final class Benchmarks {
       heading("Messages");
       MessagingBenchmark.run(List.of());
       heading("Epochs");
-      EpochBenchmark.run(List.of());
+      EpochBenchmark.run(List.of(), figures);
       heading("Tiers");
       TierBenchmark.run(List.of());
       return;
@@ -53,7 +132,7 @@ public final class Benchmarks {
     List<String> rest = arguments.subList(1, arguments.size());
     boolean help = rest.contains("--help");
     switch (arguments.get(0)) {
-      case "jmh" -> JmhBenchmarks.run(help ? List.of("-h") : rest);
+      case "jmh" -> JmhBenchmarks.run(help ? List.of("-h") : rest, figures);
       case "encode" -> {
         if (help) {
           System.out.println(EncodeBenchmark.USAGE);
@@ -86,7 +165,7 @@ public final class Benchmarks {
         if (help) {
           System.out.println(EpochBenchmark.USAGE);
         } else {
-          EpochBenchmark.run(rest);
+          EpochBenchmark.run(rest, figures);
         }
       }
       case "-h", "--help", "help" -> System.out.println(USAGE);

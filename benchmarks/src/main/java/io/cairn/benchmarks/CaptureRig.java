@@ -7,6 +7,7 @@ import io.cairn.capture.Registry;
 import io.cairn.coordinate.Capture.PendingImage;
 import io.cairn.coordinate.Capture.Progress;
 import io.cairn.coordinate.SealedChannels;
+import io.cairn.image.DirectMode;
 import io.cairn.image.EncodeMode;
 import io.cairn.image.EpochId;
 import io.cairn.image.FaultHook;
@@ -14,6 +15,7 @@ import io.cairn.image.ImageHeader;
 import io.cairn.image.ImageTarget;
 import io.cairn.image.JobIdentity;
 import io.cairn.image.SystemFiles;
+import io.cairn.natives.NativeFileSpace;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -52,8 +54,14 @@ final class CaptureRig implements AutoCloseable {
             registry,
             target,
             new CaptureSettings(
-                lengthBytes, ImageHeader.DEFAULT_BLOCK_BYTES, encode, bandwidthBytes),
-            new SystemFiles(),
+                lengthBytes,
+                ImageHeader.DEFAULT_BLOCK_BYTES,
+                encode,
+                bandwidthBytes,
+                DirectMode.AUTO,
+                1,
+                1),
+            new SystemFiles(new NativeFileSpace()),
             FaultHook.NONE,
             System::nanoTime);
     capture.whenChosen(choice -> lastChoice = choice);

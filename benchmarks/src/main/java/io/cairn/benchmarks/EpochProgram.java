@@ -6,6 +6,8 @@ import io.cairn.api.CheckpointListener;
 import io.cairn.api.Region;
 import io.cairn.natives.NativePages;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.nio.LongBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,6 +44,7 @@ public final class EpochProgram {
     long committedNanos;
     long imageBytes;
     boolean committed;
+    boolean solving;
 
     @Override
     public void beforeCut(CutEvent event) {
@@ -63,6 +66,11 @@ public final class EpochProgram {
 
     @Override
     public void abandoned(AbandonedEvent event) {
+      if (solving) {
+        // Ranks that compete for cores may miss the agreed safe point; the next epoch is tried at
+        // once.
+        return;
+      }
       throw new IllegalStateException("epoch " + event.epoch() + ": " + event.reason());
     }
   }
@@ -74,7 +82,7 @@ public final class EpochProgram {
     warm = new Memory(region.lengthBytes());
   }
 
-  /** Arguments: bytes per rank, epochs, content, directory. */
+  /** Arguments: bytes per rank, epochs, content, directory, bytes a second or 0. */
   public static void main(String[] args) {
     Cairn.run(
         args,
@@ -84,7 +92,11 @@ public final class EpochProgram {
           Path directory = Path.of(args[3]);
           EpochProgram program =
               new EpochProgram(cairn, region, directory.resolve("raw-" + MPI.COMM_WORLD.getRank()));
-          program.measureEpochs(Integer.parseInt(args[1]), Content.valueOf(args[2]));
+          long bandwidth = Long.parseLong(args[4]);
+          program.measureEpochs(Integer.parseInt(args[1]), Content.valueOf(args[2]), bandwidth);
+          if (bandwidth == 0) {
+            program.measureSolver(Integer.parseInt(args[1]));
+          }
           program.printMemory();
           // Last: after millions of safe points a second the agents would propose one far ahead.
           program.measureSafePoints();
@@ -93,10 +105,11 @@ public final class EpochProgram {
 
   // ---- epochs
 
-  private void measureEpochs(int epochs, Content content) throws Exception {
+  private void measureEpochs(int epochs, Content content, long bandwidth) throws Exception {
     cairn.addListener(watch);
     List<Long> copies = new ArrayList<>();
     List<Long> raws = new ArrayList<>();
+    List<Long> directs = new ArrayList<>();
     List<Long> pauses = new ArrayList<>();
     List<Long> durables = new ArrayList<>();
     List<Long> commits = new ArrayList<>();
@@ -105,12 +118,21 @@ public final class EpochProgram {
       Memory.fill(warm.pages, region.address(), region.lengthBytes(), content, 1L + i * 31L + rank);
       long copy = copy();
       // Each goes first every other time: the disk may remember what came before.
-      long raw = i % 2 == 0 ? rawWrite() : 0;
-      if (cairn.isEnabled()) {
-        epoch(cairn, watch);
+      long raw = 0;
+      long direct = 0;
+      for (int turn = 0; turn < 3; turn++) {
+        switch ((i + turn) % 3) {
+          case 0 -> raw = rawWrite(bandwidth);
+          case 1 -> direct = bandwidth > 0 ? 0 : rawDirectWrite();
+          default -> {
+            if (cairn.isEnabled()) {
+              epoch(cairn, watch);
+            }
+          }
+        }
       }
-      raw = i % 2 == 0 ? raw : rawWrite();
       if (i > 0) {
+        directs.add(longest(direct));
         copies.add(longest(copy));
         raws.add(longest(raw));
         pauses.add(longest(watch.pauseNanos));
@@ -118,22 +140,26 @@ public final class EpochProgram {
         commits.add(longest(watch.committedNanos));
       }
     }
-    print("copy", median(copies));
-    print("raw", median(raws));
+    printAll("copy", copies);
+    printAll("raw", raws);
+    if (bandwidth == 0) {
+      printAll("raw-direct", directs);
+    }
     if (cairn.isEnabled()) {
-      print("pause", median(pauses));
-      print("durable", median(durables));
-      print("committed", median(commits));
+      printAll("pause", pauses);
+      printAll("durable", durables);
+      printAll("committed", commits);
       print("image-bytes", watch.imageBytes);
       for (int i = 0; i < epochs; i++) {
         say(
-            "epoch %d: pause %d ms (copy %d), durable %d ms, committed %d ms (raw %d)",
+            "epoch %d: pause %d ms (copy %d), durable %d ms, committed %d ms (raw %d, direct %d)",
             i + 1,
             pauses.get(i) / 1_000_000,
             copies.get(i) / 1_000_000,
             durables.get(i) / 1_000_000,
             commits.get(i) / 1_000_000,
-            raws.get(i) / 1_000_000);
+            raws.get(i) / 1_000_000,
+            directs.get(i) / 1_000_000);
       }
     }
   }
@@ -143,6 +169,10 @@ public final class EpochProgram {
     watch.committed = false;
     MPI.COMM_WORLD.barrier();
     cairn.requestCheckpoint();
+    awaitCommit(cairn, watch);
+  }
+
+  private static void awaitCommit(Cairn cairn, Watch watch) throws Exception {
     long begin = System.nanoTime();
     do {
       cairn.safePoint();
@@ -163,18 +193,115 @@ public final class EpochProgram {
   private long copy() throws MPIException {
     MPI.COMM_WORLD.barrier();
     long begin = System.nanoTime();
-    warm.pages.dump(region.address(), warm.address, region.lengthBytes());
+    warm.pages.copy(region.address(), warm.address, region.lengthBytes());
     return System.nanoTime() - begin;
   }
 
-  private long rawWrite() throws MPIException, IOException {
+  private long rawWrite(long bandwidth) throws MPIException, IOException {
     MPI.COMM_WORLD.barrier();
     long begin = System.nanoTime();
     NativePages pages = warm.pages;
-    RawWrite.writeAndSync(pages, region.address(), region.lengthBytes(), rawFile);
+    RawWrite.writeAndSync(pages, region.address(), region.lengthBytes(), rawFile, bandwidth);
+    return removed(begin);
+  }
+
+  private long rawDirectWrite() throws MPIException, IOException {
+    MPI.COMM_WORLD.barrier();
+    long begin = System.nanoTime();
+    NativePages pages = warm.pages;
+    RawWrite.writeDirectAndSync(pages, region.address(), region.lengthBytes(), rawFile);
+    return removed(begin);
+  }
+
+  /** The time since then; the file is removed when all ranks are done. */
+  private long removed(long begin) throws MPIException, IOException {
     long nanos = System.nanoTime() - begin;
     MPI.COMM_WORLD.barrier();
     Files.delete(rawFile);
+    return nanos;
+  }
+
+  // ---- a solver on all cores, while an epoch is written
+
+  private static final int SOLVER_STEPS = 2_000;
+  private static final int SOLVER_WORK = 100_000;
+
+  private double heat = 1;
+
+  /** Some tenths of a millisecond of arithmetic, in registers. */
+  private void step() {
+    double x = heat;
+    for (int i = 0; i < SOLVER_WORK; i++) {
+      x = x * 0.999999 + 1e-6;
+    }
+    heat = x;
+  }
+
+  private long steps() throws Exception {
+    MPI.COMM_WORLD.barrier();
+    long begin = System.nanoTime();
+    steps(SOLVER_STEPS);
+    return System.nanoTime() - begin;
+  }
+
+  private void steps(int count) {
+    for (int i = 0; i < count; i++) {
+      step();
+      cairn.safePoint();
+    }
+  }
+
+  /** At the same pace: who slows down makes the agreed safe point a distant one. */
+  private void stepUntilCommitted() throws Exception {
+    long begin = System.nanoTime();
+    do {
+      steps(SOLVER_STEPS / 10);
+      if (System.nanoTime() - begin > COMMIT_LIMIT_NANOS) {
+        throw new IllegalStateException("no epoch was committed in five minutes");
+      }
+    } while (longest(watch.committed ? 0 : 1) > 0);
+  }
+
+  /**
+   * What some steps take longer if an epoch is written meanwhile, less the pause, beside the time
+   * that its writer had a core. With other work on the machine neither says much.
+   */
+  private void measureSolver(int epochs) throws Exception {
+    if (!cairn.isEnabled()) {
+      return;
+    }
+    watch.solving = true;
+    List<Long> losses = new ArrayList<>();
+    List<Long> writers = new ArrayList<>();
+    List<Long> quiets = new ArrayList<>();
+    for (int i = 0; i <= epochs; i++) {
+      long quiet = steps();
+      watch.committed = false;
+      long core = writerNanos();
+      cairn.requestCheckpoint();
+      long busy = steps();
+      stepUntilCommitted();
+      quiet = (quiet + steps()) / 2;
+      if (i > 0) {
+        quiets.add(longest(quiet));
+        losses.add(longest(Math.max(0, busy - quiet - watch.pauseNanos)));
+        writers.add(longest(writerNanos() - core));
+      }
+    }
+    printAll("solver-quiet", quiets);
+    printAll("solver-loss", losses);
+    printAll("writer-core", writers);
+  }
+
+  /** How long the threads that encode and write have had a core. */
+  private static long writerNanos() {
+    ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+    long nanos = 0;
+    for (Thread thread : Thread.getAllStackTraces().keySet()) {
+      if (thread.getName().equals("cairn-writer") || thread.getName().equals("cairn-disk")) {
+        nanos += Math.max(0, threads.getThreadCpuTime(thread.getId()));
+      }
+    }
     return nanos;
   }
 
@@ -239,6 +366,17 @@ public final class EpochProgram {
     LongBuffer value = MPI.newLongBuffer(1).put(0, mine);
     MPI.COMM_WORLD.allReduce(value, 1, MPI.LONG, MPI.MAX);
     return value.get(0);
+  }
+
+  /** The median, and half of what the middle half of them covers, as a part of it. */
+  private void printAll(String name, List<Long> values) {
+    List<Long> sorted = new ArrayList<>(values);
+    Collections.sort(sorted);
+    int count = sorted.size();
+    long median = median(values);
+    print(name, median);
+    double middle = sorted.get(count - 1 - count / 4) - sorted.get(count / 4);
+    printDecimal(name + "-spread", median == 0 ? 0 : middle / 2 / median);
   }
 
   private static long median(List<Long> values) {

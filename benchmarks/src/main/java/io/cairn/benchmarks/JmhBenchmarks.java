@@ -25,7 +25,7 @@ final class JmhBenchmarks {
   private JmhBenchmarks() {}
 
   /** Takes JMH's own arguments. */
-  static void run(List<String> arguments) throws Exception {
+  static void run(List<String> arguments, Figures figures) throws Exception {
     CommandLineOptions options;
     try {
       options = new CommandLineOptions(arguments.toArray(String[]::new));
@@ -41,18 +41,18 @@ final class JmhBenchmarks {
     } else if (options.shouldListProfilers()) {
       options.listProfilers();
     } else {
-      measure(options);
+      measure(options, figures);
     }
   }
 
-  private static void measure(CommandLineOptions options) throws RunnerException {
-    Table table = compare(new Runner(options).run());
+  private static void measure(CommandLineOptions options, Figures figures) throws RunnerException {
+    Table table = compare(new Runner(options).run(), figures);
     System.out.println();
     table.print(System.out);
   }
 
   /** One row for each figure that has a reference. */
-  static Table compare(Collection<RunResult> results) {
+  static Table compare(Collection<RunResult> results, Figures figures) {
     Map<String, RunResult> references = new LinkedHashMap<>();
     List<RunResult> others = new ArrayList<>();
     for (RunResult result : results) {
@@ -72,6 +72,13 @@ final class JmhBenchmarks {
             name, parameters(result.getParams()), number(primary), "", primary.getScoreUnit(), "");
       } else {
         Result<?> theirs = reference.getPrimaryResult();
+        figures.add(
+            ("jmh." + name + " " + parameters(result.getParams())).strip(),
+            primary.getScore(),
+            theirs.getScore(),
+            primary.getScoreUnit(),
+            primary.getScoreError() / primary.getScore()
+                + theirs.getScoreError() / theirs.getScore());
         table.row(
             name,
             parameters(result.getParams()),

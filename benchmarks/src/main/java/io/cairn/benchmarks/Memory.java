@@ -39,7 +39,7 @@ final class Memory implements AutoCloseable {
   }
 
   void copyTo(Memory target) {
-    pages.dump(address, target.address, lengthBytes);
+    pages.copy(address, target.address, lengthBytes);
   }
 
   @Override

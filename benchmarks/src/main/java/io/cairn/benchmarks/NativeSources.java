@@ -3,6 +3,7 @@ package io.cairn.benchmarks;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -23,6 +24,16 @@ final class NativeSources {
       Files.copy(in, file);
     }
     return file;
+  }
+
+  /** A file of the class path, as text. */
+  static String text(String resource) throws IOException {
+    try (InputStream in = NativeSources.class.getClassLoader().getResourceAsStream(resource)) {
+      if (in == null) {
+        throw new IOException("no " + resource + " on the class path");
+      }
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    }
   }
 
   /** Runs a compiler; what it says is for the user. */

@@ -27,6 +27,8 @@ class SmokeTest {
           ChecksumBenchmark.class,
           CompressBenchmark.class,
           ImageWriteBenchmark.class,
+          ReadBenchmark.class,
+          WriteBenchmark.class,
           SafePointBenchmark.class);
 
   @Test
@@ -53,7 +55,9 @@ class SmokeTest {
     assertEquals(new TreeSet<>(BENCHMARKS.stream().map(Class::getName).toList()), measured);
 
     // Half of the figures are references, and each of the others has found its own.
-    Table table = JmhBenchmarks.compare(results);
+    Figures figures = new Figures();
+    Table table = JmhBenchmarks.compare(results, figures);
+    assertEquals(table.rowCount(), figures.all().size());
     assertEquals(results.size(), 2 * table.rowCount());
     assertEquals(0, table.rowsWithoutRatio());
   }
@@ -67,17 +71,24 @@ class SmokeTest {
 
   @Test
   void shouldMeasureEpochsUnderMpirun(@TempDir Path directory) throws Exception {
-    Map<String, Double> with = EpochBenchmark.launch(true, directory, 4, 2, Content.RANDOM);
-    Map<String, Double> without = EpochBenchmark.launch(false, directory, 4, 2, Content.RANDOM);
+    Map<String, Double> with = EpochBenchmark.launch(true, directory, 4, 2, Content.RANDOM, 0);
+    Map<String, Double> without = EpochBenchmark.launch(false, directory, 4, 2, Content.RANDOM, 0);
+    Map<String, Double> slow = EpochBenchmark.launch(true, directory, 4, 2, Content.HALF, 200);
+    List<Map<String, Double>> restored = EpochBenchmark.restore(directory, 4, 2);
 
-    for (String name : List.of("pause", "copy", "durable", "raw", "committed", "safe-point")) {
+    for (String name :
+        List.of("pause", "copy", "durable", "raw", "raw-direct", "committed", "safe-point")) {
       assertTrue(with.getOrDefault(name, 0.0) > 0, name + " in " + with);
     }
     assertTrue(with.get("durable") > with.get("pause"), with.toString());
     // Incompressible: both ranks' images hold all of it.
     assertTrue(with.get("image-bytes") > 2 * (4 << 20), with.toString());
     assertTrue(without.get("resident") > 4 << 20, without.toString());
-    assertEquals(6, EpochBenchmark.compare(4, with, without).rowCount());
+    assertEquals(2, restored.size());
+    assertTrue(slow.get("image-bytes") < 2 * (3 << 20), slow.toString());
+    Figures figures = new Figures();
+    assertEquals(11, EpochBenchmark.compare(4, with, without, slow, restored, figures).rowCount());
+    assertEquals(8, figures.all().size());
   }
 
   @Test
