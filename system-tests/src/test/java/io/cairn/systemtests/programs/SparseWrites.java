@@ -24,6 +24,7 @@ public final class SparseWrites {
   public static final int LARGE_BYTES = 300_000;
 
   private static final int LONGS = 64;
+  private static final int STEPS_FOR_A_COMMIT = 30;
   private static final int TAG = 7;
 
   private SparseWrites() {}
@@ -61,6 +62,7 @@ public final class SparseWrites {
     LongBuffer mine = MPI.newLongBuffer(LONGS);
     int next = (rank + 1) % size;
     int before = (rank + size - 1) % size;
+    long began = state[0];
     while (state[0] < numbers.get("steps")) {
       long step = ++state[0];
       for (int at = 0; at < bytes; at += STRIDE_BYTES) {
@@ -83,6 +85,8 @@ public final class SparseWrites {
       MPI.COMM_WORLD.allReduce(mine, sums, LONGS, MPI.LONG, MPI.SUM);
       state[1] = Scene.mix(small.getLong(0), sums.get((int) (step % LONGS)) + large.get(4000));
       cairn.safePoint();
+      // However slow the disk is: cuts fall between steps, not into the wait at the end.
+      Scene.safePointsUntil(cairn, (step - began) / STEPS_FOR_A_COMMIT, told::commits);
     }
     Scene.safePointsUntil(cairn, numbers.get("commits"), told::commits);
     long digest = state[1];
