@@ -9,8 +9,8 @@ usage: ./cairn test [options]
   --quick        C++ and Java unit tests only, on the build JDK only
   --long         400 kills in the system tests instead of 80, 400 random programs instead of 40,
                  messages of over 2 GiB, 10 million messages with a tag each, lost nodes with each
-                 sample on three to six nodes instead of one drawn, and all 5,904 cases of damage to a
-                 job's files instead of 492
+                 sample on three to six nodes instead of one drawn, images of which one in four is full
+                 instead of all, and all 5,904 cases of damage to a job's files instead of 492
   --only NAME    only tests with this name: a Java test class (also with * and #method), or part of
                  a C++ test's name
   --seed N       repeats the random choices of a run of the system tests; each run prints its seed
@@ -19,7 +19,7 @@ usage: ./cairn test [options]
 Runs, in this order: the build; the format check; the C++ unit tests plain, under the address and
 undefined-behaviour sanitizers, and under the thread sanitizer; the Java unit tests on every JDK 17
 or newer that is found, with each benchmark once, for a moment; the system tests under mpirun, in
-full on the build JDK and one round of kills on each other one. Takes about 10 minutes on two cores.
+full on the build JDK and one round of kills on each other one. Takes some 22 minutes on two cores.
 
 The first JDK found builds: JAVA_HOME's, else the one on the PATH, else the oldest in /usr/lib/jvm.
 
@@ -41,7 +41,7 @@ run_tests() {
     case $1 in
       --quick) quick=true ;;
       --long) system_options+=(-Dsystemtests.kills=40 -Dsystemtests.programs=200 -Dsystemtests.huge=true -Dsystemtests.tags=10000000
-        -Dsystemtests.product=true)
+        -Dsystemtests.product=true -Dsystemtests.full=4)
         unit_options+=(-Ddamage.all=true) ;;
       --only | --seed)
         [[ $# -ge 2 ]] || usage_error "$1 needs a value"

@@ -41,11 +41,15 @@ enum Sample {
         .only("result ");
   }
 
-  /** The same computation, slower, with many epochs, and telling of each. */
+  /**
+   * The same computation, slower, with many epochs, and telling of each. All images are full, or
+   * one of as many as {@code -Dsystemtests.full} says.
+   */
   MpiJob.Builder checkpointed(Workbench bench, int ranks) {
     return bench
         .job(ranks, program)
         .property("cairn.every", EVERY)
+        .property("cairn.full.every", Integer.getInteger("systemtests.full", 1))
         .property("cairn.drain.deadline", "50ms")
         .arguments((Object[]) arguments.split(" "))
         .arguments("--step-millis", STEP_MILLIS, "--events", 1);
