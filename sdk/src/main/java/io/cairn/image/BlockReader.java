@@ -136,27 +136,11 @@ public final class BlockReader {
       // No memory for another thread or its buffer: who has begun ends soon.
       fail(-1, e);
     } finally {
-      join(others);
+      Threads.awaitEnd(others);
       workers.forEach(worker -> worker.memory.free().run());
       close();
     }
     rethrow();
-  }
-
-  private static void join(List<Thread> others) {
-    boolean interrupted = false;
-    for (Thread other : others) {
-      while (other.isAlive()) {
-        try {
-          other.join();
-        } catch (InterruptedException e) {
-          interrupted = true;
-        }
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
   }
 
   private synchronized void close() {

@@ -4,6 +4,7 @@ package io.cairn.image;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.function.LongSupplier;
 
 /**
@@ -204,19 +205,11 @@ final class WriteBehind implements AutoCloseable {
       notifyAll();
       ending = thread;
     }
-    boolean interrupted = false;
-    while (ending != null && ending.isAlive()) {
-      try {
-        ending.join();
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
+    if (ending != null) {
+      Threads.awaitEnd(List.of(ending));
     }
     if (memory != null) {
       memory.free().run();
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
     }
   }
 }

@@ -11,6 +11,7 @@ import io.cairn.image.ImageReader;
 import io.cairn.image.InputFile;
 import io.cairn.image.OutputFile;
 import io.cairn.image.RateLimit;
+import io.cairn.image.Threads;
 import io.cairn.store.FencedException;
 import io.cairn.store.SharedStore;
 import io.cairn.store.StoreView;
@@ -21,6 +22,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -267,16 +269,8 @@ final class Flusher implements Closeable {
       notifyAll();
       last = thread;
     }
-    boolean interrupted = false;
-    while (last != null && last.isAlive()) {
-      try {
-        last.join();
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
+    if (last != null) {
+      Threads.awaitEnd(List.of(last));
     }
   }
 }

@@ -6,6 +6,7 @@ import io.cairn.image.CoreTimes;
 import io.cairn.image.EpochId;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FileOperations;
+import io.cairn.image.Threads;
 import io.cairn.store.ErasureCode;
 import io.cairn.store.FencedException;
 import io.cairn.store.JobDirectory;
@@ -577,16 +578,6 @@ public final class Protector implements Protection, Closeable {
       notifyAll();
     }
     flusher.ifPresent(Flusher::close);
-    boolean interrupted = false;
-    while (thread.isAlive()) {
-      try {
-        thread.join();
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
+    Threads.awaitEnd(List.of(thread));
   }
 }
