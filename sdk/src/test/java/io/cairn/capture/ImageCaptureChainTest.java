@@ -17,10 +17,9 @@ import io.cairn.image.FaultHook;
 import io.cairn.image.FaultPoint;
 import io.cairn.image.ImageChain;
 import io.cairn.image.ImageReader;
-import io.cairn.image.ImageTarget;
-import io.cairn.image.JobIdentity;
 import io.cairn.image.Section;
 import io.cairn.image.SectionKind;
+import io.cairn.testing.LoneTarget;
 import io.cairn.testing.TestPages;
 import io.cairn.testing.UnsyncedFiles;
 import java.io.IOException;
@@ -31,7 +30,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
 import net.openhft.chronicle.bytes.BytesIn;
 import net.openhft.chronicle.bytes.BytesMarshallable;
@@ -76,43 +74,6 @@ final class ImageCaptureChainTest {
     }
   }
 
-  private final class Target implements ImageTarget {
-    private final JobIdentity job = new JobIdentity("job", new UUID(1, 2), 1, 4096);
-
-    @Override
-    public JobIdentity job() {
-      return job;
-    }
-
-    @Override
-    public int rank() {
-      return 0;
-    }
-
-    @Override
-    public EpochId epochId(long epoch) {
-      return new EpochId(1, epoch);
-    }
-
-    @Override
-    public Path prepare(long epoch) {
-      return file(epochId(epoch));
-    }
-
-    @Override
-    public void leave(long epoch) {}
-
-    @Override
-    public Path place() {
-      return directory;
-    }
-
-    @Override
-    public long usableBytes() {
-      return Long.MAX_VALUE;
-    }
-  }
-
   private Path file(EpochId epoch) {
     return directory.resolve("image-" + epoch.epoch());
   }
@@ -134,7 +95,7 @@ final class ImageCaptureChainTest {
         new ImageCapture(
             pages,
             registry,
-            new Target(),
+            new LoneTarget(4096, directory, epoch -> file(new EpochId(1, epoch))),
             new CaptureSettings(1 << 20, BLOCK_BYTES, mode, 0, DirectMode.OFF, 2, fullEvery),
             new UnsyncedFiles(),
             hook,

@@ -14,15 +14,13 @@ import io.cairn.coordinate.SealedChannels;
 import io.cairn.image.CoreTimes;
 import io.cairn.image.DirectMode;
 import io.cairn.image.EncodeMode;
-import io.cairn.image.EpochId;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FaultPoint;
 import io.cairn.image.ImageReader;
-import io.cairn.image.ImageTarget;
-import io.cairn.image.JobIdentity;
 import io.cairn.image.SectionKind;
 import io.cairn.image.SystemFiles;
 import io.cairn.testing.FaultyFiles;
+import io.cairn.testing.LoneTarget;
 import io.cairn.testing.TestPages;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -31,7 +29,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
@@ -70,43 +67,6 @@ final class ImageCaptureTest {
   private ImageCapture capture;
   private byte[] content;
 
-  private final class Target implements ImageTarget {
-    private final JobIdentity job = new JobIdentity("job", new UUID(1, 2), 1, 4096);
-
-    @Override
-    public JobIdentity job() {
-      return job;
-    }
-
-    @Override
-    public int rank() {
-      return 0;
-    }
-
-    @Override
-    public EpochId epochId(long epoch) {
-      return new EpochId(1, epoch);
-    }
-
-    @Override
-    public Path prepare(long epoch) {
-      return file(epoch);
-    }
-
-    @Override
-    public void leave(long epoch) {}
-
-    @Override
-    public Path place() {
-      return directory;
-    }
-
-    @Override
-    public long usableBytes() {
-      return Long.MAX_VALUE;
-    }
-  }
-
   private Path file(long epoch) {
     return directory.resolve("image-" + epoch);
   }
@@ -126,7 +86,7 @@ final class ImageCaptureTest {
         new ImageCapture(
             pages,
             registry,
-            new Target(),
+            new LoneTarget(4096, directory, this::file),
             new CaptureSettings(
                 budgetBytes,
                 BLOCK_BYTES,

@@ -15,12 +15,11 @@ import io.cairn.image.EncodeMode;
 import io.cairn.image.EpochId;
 import io.cairn.image.FaultPoint;
 import io.cairn.image.ImageChain;
-import io.cairn.image.ImageTarget;
-import io.cairn.image.JobIdentity;
 import io.cairn.image.Section;
 import io.cairn.image.SectionKind;
 import io.cairn.natives.NativePages;
 import io.cairn.natives.NativeWrittenPages;
+import io.cairn.testing.LoneTarget;
 import io.cairn.testing.UnsyncedFiles;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -28,7 +27,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
 import net.openhft.chronicle.bytes.BytesIn;
 import net.openhft.chronicle.bytes.BytesMarshallable;
@@ -68,43 +66,6 @@ final class WrittenPagesCaptureTest {
 
   /** A region in the mapping, not necessarily at a page's border. */
   private record Memory(String name, ByteBuffer bytes) {}
-
-  private final class Target implements ImageTarget {
-    private final JobIdentity job = new JobIdentity("job", new UUID(1, 2), 1, PAGE);
-
-    @Override
-    public JobIdentity job() {
-      return job;
-    }
-
-    @Override
-    public int rank() {
-      return 0;
-    }
-
-    @Override
-    public EpochId epochId(long epoch) {
-      return new EpochId(1, epoch);
-    }
-
-    @Override
-    public Path prepare(long epoch) {
-      return file(epochId(epoch));
-    }
-
-    @Override
-    public void leave(long epoch) {}
-
-    @Override
-    public Path place() {
-      return directory;
-    }
-
-    @Override
-    public long usableBytes() {
-      return Long.MAX_VALUE;
-    }
-  }
 
   private Path file(EpochId epoch) {
     return directory.resolve("image-" + epoch.epoch());
@@ -149,7 +110,7 @@ final class WrittenPagesCaptureTest {
         new ImageCapture(
             pages,
             registry,
-            new Target(),
+            new LoneTarget(PAGE, directory, epoch -> file(new EpochId(1, epoch))),
             new CaptureSettings(
                 budgetBytes, BLOCK_BYTES, EncodeMode.FAST, 0, DirectMode.OFF, cores, fullEvery),
             new UnsyncedFiles(),
