@@ -341,6 +341,16 @@ final class MpiJob {
     }
   }
 
+  /**
+   * The end of a job without {@code cairn run} that has lost a node, as soon as mpirun has noticed.
+   * It isn't waited for: in some of these cases Open MPI 4.1.4's never ends.
+   */
+  Outcome finishAfterALoss() {
+    awaitLinesOrEnd(1, "ORTE has lost communication with a remote daemon");
+    killAll();
+    return finish();
+  }
+
   /** Ranks may outlive mpirun by a moment when it was killed; not longer. */
   private void awaitNoRanks() throws InterruptedException {
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(timeoutSeconds);

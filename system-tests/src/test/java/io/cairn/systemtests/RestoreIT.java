@@ -101,7 +101,10 @@ class RestoreIT {
     refused.line("rank-1.image");
     refused.line("cairn.restore=fresh");
     refused.requireNo("result ").requireNo("begins");
-    assertEquals(epochs, bench.files(Ring.class).committed());
+    // What was only decided isn't kept when it can't be completed.
+    assertEquals(
+        epochs.stream().filter(JobFiles.Epoch::committed).toList(),
+        bench.files(Ring.class).committed());
 
     MpiJob.Outcome fresh = continued().property("cairn.restore", "fresh").run().requireSuccess();
     assertEquals(reference(), fresh.only("result "), fresh::text);

@@ -5,6 +5,7 @@ import io.cairn.samples.ConjugateGradient;
 import io.cairn.samples.Heat2d;
 import io.cairn.samples.Pipeline;
 import io.cairn.samples.TaskFarm;
+import java.util.List;
 
 /** The samples, in sizes that last for some twenty epochs and little longer. */
 enum Sample {
@@ -17,6 +18,10 @@ enum Sample {
   static final int EVERY = 10;
 
   private static final int STEP_MILLIS = 2;
+
+  private static final int FULL_EVERY =
+      Integer.getInteger(
+          "systemtests.full", List.of(1, 2, 8).get(Seed.random("full images").nextInt(3)));
 
   private final Class<?> program;
   private final String arguments;
@@ -42,14 +47,14 @@ enum Sample {
   }
 
   /**
-   * The same computation, slower, with many epochs, and telling of each. All images are full, or
-   * one of as many as {@code -Dsystemtests.full} says.
+   * The same computation, slower, with many epochs, and telling of each. One image of so many is
+   * full, drawn for a whole run or as {@code -Dsystemtests.full} says; 1: all are.
    */
   MpiJob.Builder checkpointed(Workbench bench, int ranks) {
     return bench
         .job(ranks, program)
         .property("cairn.every", EVERY)
-        .property("cairn.full.every", Integer.getInteger("systemtests.full", 1))
+        .property("cairn.full.every", FULL_EVERY)
         .property("cairn.drain.deadline", "50ms")
         .arguments((Object[]) arguments.split(" "))
         .arguments("--step-millis", STEP_MILLIS, "--events", 1);

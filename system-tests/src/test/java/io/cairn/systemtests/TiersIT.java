@@ -140,7 +140,7 @@ class TiersIT {
     MpiJob first = launch(ranks, nodes.hostfile(), shared).start();
     first.awaitLines(1, "by the shared tier");
     lose(draw(used, used));
-    first.finish().requireFailure();
+    first.finishAfterALoss().requireFailure();
     for (int node = 1; node <= used; node++) {
       nodes.boot(node);
     }
@@ -159,7 +159,7 @@ class TiersIT {
     MpiJob first = launch(ranks, nodes.hostfile(), set(1)).start();
     first.awaitLines(1, "by the set tier");
     lose(List.of(1, 3));
-    first.finish().requireFailure();
+    first.finishAfterALoss().requireFailure();
     nodes.boot(1);
     nodes.boot(3);
     MpiJob.Outcome second = launch(ranks, nodes.hostfile(), set(1)).run().requireFailure();
@@ -177,7 +177,7 @@ class TiersIT {
     MpiJob first = launch(ranks, nodes.hostfile(), "partner=1").start();
     first.awaitLines(2, "by the partner tier");
     List<Integer> left = loseOneOf(draw(used, used));
-    first.finish().requireFailure();
+    first.finishAfterALoss().requireFailure();
     MpiJob second =
         launch(ranks, hostfile(left), "partner=1")
             .mpirun("--oversubscribe", "--map-by", "node")
@@ -187,7 +187,7 @@ class TiersIT {
     second.awaitLines(ranks, "event restored ");
     second.awaitLines(1, "by the partner tier");
     left = loseOneOf(left);
-    second.finish().requireFailure();
+    second.finishAfterALoss().requireFailure();
     MpiJob.Outcome third =
         launch(ranks, hostfile(left), "partner=1").mpirun("--oversubscribe").run();
     third.requireSuccess();
@@ -293,14 +293,14 @@ class TiersIT {
     first.awaitLines(2, "by the partner tier");
     int stale = before.get(random.nextInt(used));
     nodes.kill(stale);
-    first.finish().requireFailure();
+    first.finishAfterALoss().requireFailure();
     List<Integer> between = new ArrayList<>(before);
     between.remove(Integer.valueOf(stale));
     between.add(spare);
     MpiJob second = launch(ranks, hostfile(between), "partner=1").start();
     second.awaitLines(3, "by the partner tier");
     nodes.kill(spare);
-    MpiJob.Outcome died = second.finish().requireFailure();
+    MpiJob.Outcome died = second.finishAfterALoss().requireFailure();
     nodes.boot(stale);
     MpiJob.Outcome third = launch(ranks, hostfile(before), "partner=1").run().requireSuccess();
     assertEquals(reference, third.only("result "), third::text);
@@ -329,7 +329,7 @@ class TiersIT {
       first.awaitLines(1, "the " + tier + " tier protects an epoch every ");
     }
     lose(List.of(2));
-    MpiJob.Outcome died = first.finish().requireFailure();
+    MpiJob.Outcome died = first.finishAfterALoss().requireFailure();
     died.line("the set tier protects ", "what it protects against is every 50.0 h (given)");
     died.line("the shared tier protects ", "what it protects against is every 100.0 h (given)");
     nodes.boot(2);
