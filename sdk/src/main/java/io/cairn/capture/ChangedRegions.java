@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
@@ -118,7 +119,7 @@ final class ChangedRegions implements AutoCloseable {
    * @param saved whether the image of the last one is committed
    */
   void cut(boolean saved, Consumer<String> report) {
-    if (!used) {
+    if (!used || isBlind(report)) {
       return;
     }
     written.beginCut();
@@ -129,6 +130,36 @@ final class ChangedRegions implements AutoCloseable {
       }
     }
     written.endCut();
+  }
+
+  /**
+   * Whether something writes to memory that isn't noticed, so that all has to be copied from now
+   * on; if the program says that written pages are to be used, it knows better.
+   */
+  private boolean isBlind(Consumer<String> report) {
+    if (mode != PageMode.AUTO || regions.values().stream().allMatch(RegionPages::rests)) {
+      return false;
+    }
+    Optional<String> writer = written.unnoticed();
+    writer.ifPresent(
+        name -> {
+          used = false;
+          endRegions();
+          report.accept(
+              "all pages are copied from now on: this process uses "
+                  + name
+                  + ", and what that writes to memory isn't noticed"
+                  + " (cairn.pages=written if it never writes to what is registered)");
+        });
+    return writer.isPresent();
+  }
+
+  private void endRegions() {
+    written.mayAsk(new long[0]);
+    for (RegionPages region : regions.values()) {
+      region.close();
+    }
+    regions.clear();
   }
 
   /**
@@ -151,10 +182,7 @@ final class ChangedRegions implements AutoCloseable {
   @Override
   public void close() {
     if (used) {
-      written.mayAsk(new long[0]);
-    }
-    for (RegionPages region : regions.values()) {
-      region.close();
+      endRegions();
     }
     written.close();
   }

@@ -169,6 +169,11 @@ final class RegionPages implements AutoCloseable {
     }
   }
 
+  /** Whether no writes to it are noticed at present. */
+  boolean rests() {
+    return choice.state() == State.RESTING;
+  }
+
   boolean hasNews() {
     return choice.hasNews();
   }

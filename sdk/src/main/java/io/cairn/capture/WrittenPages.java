@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.capture;
 
+import java.util.Optional;
+
 /**
  * Which pages of the program's memory were written since it was last asked, as far as the system
  * tells. In doubt a page counts as written. Application's thread.
@@ -29,6 +31,11 @@ public interface WrittenPages extends AutoCloseable {
         }
 
         @Override
+        public Optional<String> unnoticed() {
+          return Optional.empty();
+        }
+
+        @Override
         public void beginCut() {}
 
         @Override
@@ -54,6 +61,9 @@ public interface WrittenPages extends AutoCloseable {
 
   /** The whole pages inside a piece of memory. Nothing is noticed yet. */
   Region region(long address, long lengthBytes);
+
+  /** What may write to this process's memory without being noticed, such as a GPU, if anything. */
+  Optional<String> unnoticed();
 
   /** A cut begins: before the first {@link Region#scan}. */
   void beginCut();

@@ -2,9 +2,13 @@
 package io.cairn.natives;
 
 import io.cairn.capture.WrittenPages;
+import java.nio.file.Path;
+import java.util.Optional;
 
 /** {@link WrittenPages} by userfaultfd and {@code PAGEMAP_SCAN}, or by soft-dirty bits. */
 public final class NativeWrittenPages implements WrittenPages {
+
+  private static final Path DESCRIPTORS = Path.of("/proc/self/fd");
 
   private static final String[] NAMES = {"none", "userfaultfd and PAGEMAP_SCAN", "soft-dirty bits"};
 
@@ -48,6 +52,11 @@ public final class NativeWrittenPages implements WrittenPages {
   @Override
   public Region region(long address, long lengthBytes) {
     return new NativeRegion(create(handle, address, lengthBytes));
+  }
+
+  @Override
+  public Optional<String> unnoticed() {
+    return Devices.writing(DESCRIPTORS);
   }
 
   @Override

@@ -22,10 +22,12 @@ import io.cairn.natives.NativeWrittenPages;
 import io.cairn.testing.LoneTarget;
 import io.cairn.testing.UnsyncedFiles;
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
 import net.openhft.chronicle.bytes.BytesIn;
@@ -63,6 +65,7 @@ final class WrittenPagesCaptureTest {
   private int mappedBytes;
   private final AtomicInteger failAtBlock = new AtomicInteger();
   private boolean failsInCallback;
+  private Optional<String> device = Optional.empty();
 
   /** A region in the mapping, not necessarily at a page's border. */
   private record Memory(String name, ByteBuffer bytes) {}
@@ -74,7 +77,7 @@ final class WrittenPagesCaptureTest {
   @BeforeEach
   void open() {
     pages = new NativePages();
-    written = new NativeWrittenPages();
+    written = withDevice(new NativeWrittenPages());
     assumeTrue(written.available(), written::describe);
   }
 
@@ -336,5 +339,44 @@ final class WrittenPagesCaptureTest {
     assertTrue(
         told.stream().anyMatch(text -> text.startsWith("region \"busy\": all pages: 100.0%")),
         "" + told);
+  }
+
+  @Test
+  void shouldCopyAllPagesOnceADeviceMayWriteToThem() throws Exception {
+    map(2000 * PAGE);
+    region("u", 0, 2000 * PAGE);
+    begin(PageMode.AUTO, 16 << 20, 1, 1000);
+    for (int epoch = 1; epoch <= 12; epoch++) {
+      commit(epoch);
+    }
+    assertEquals(0, capture.statistics(12).orElseThrow().capturedBytes());
+    device = Optional.of("/dev/gpu");
+    for (int epoch = 13; epoch <= 18; epoch++) {
+      commit(epoch);
+      assertEquals(2000 * PAGE, capture.statistics(epoch).orElseThrow().capturedBytes());
+    }
+    assertEquals(
+        1, told.stream().filter(text -> text.contains("this process uses /dev/gpu")).count());
+  }
+
+  @Test
+  void shouldBelieveAProgramThatWantsOnlyWrittenPagesBesideADevice() throws Exception {
+    map(100 * PAGE);
+    region("u", 0, 100 * PAGE);
+    device = Optional.of("/dev/gpu");
+    begin(PageMode.WRITTEN, 8 << 20, 1, 1000);
+    commit(1);
+    commit(2);
+    assertEquals(0, capture.statistics(2).orElseThrow().capturedBytes());
+  }
+
+  /** As the system has it, but for the devices. */
+  private WrittenPages withDevice(WrittenPages pages) {
+    return (WrittenPages)
+        Proxy.newProxyInstance(
+            WrittenPages.class.getClassLoader(),
+            new Class<?>[] {WrittenPages.class},
+            (proxy, method, arguments) ->
+                method.getName().equals("unnoticed") ? device : method.invoke(pages, arguments));
   }
 }
