@@ -142,7 +142,7 @@ final class Option<T> {
       new Option<>(
           "full.every",
           OptionType.positive(1_000),
-          "1",
+          "8",
           "Of so many images of a rank one is full, at least; all others take what hasn't changed from the one before"
               + " them, and are small and quick to write where much stays as it is. To restore an epoch its images are"
               + " needed and all others that they take from; none of them is deleted before. `1`: all are full.");

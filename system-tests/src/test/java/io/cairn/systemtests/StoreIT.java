@@ -128,6 +128,8 @@ class StoreIT {
         .job(2, Ring.class)
         .property("cairn.dir", disk)
         .property("cairn.every", 8)
+        // Each is as large as the others, and none keeps another.
+        .property("cairn.full.every", 1)
         .arguments("bytes=" + 4 * MEGABYTE, "random=1", "millis=2", "steps=" + steps);
   }
 
