@@ -50,6 +50,7 @@ final class EpochCapture implements PendingImage {
   private volatile List<Ancestor> ancestors = List.of();
   private volatile boolean committed;
   private volatile long storedNanos;
+  private long toCopyBytes; // of the application's thread, until the image begins
   private long capturedBytes; // of the application's thread
 
   // Of the writer's thread.
@@ -86,8 +87,9 @@ final class EpochCapture implements PendingImage {
   void begin() throws IOException {
     begun = owner.coreTimes();
     writeBeginNanos = owner.nanoTime();
-    owner.requireSpace();
-    owner.buffers().expect(owner.expectedBytes());
+    long expectedBytes = owner.sizes().next(mayRefer(), toCopyBytes);
+    owner.requireSpace(expectedBytes);
+    owner.buffers().expect(expectedBytes);
     if (owner.parentBlocks() != null) {
       owner.parentBlocks().begin(epoch, lastCommitted);
     }
@@ -157,6 +159,7 @@ final class EpochCapture implements PendingImage {
     ancestors = writer.ancestors();
     storedNanos = owner.nanoTime() - writeBeginNanos;
     takenNanos = owner.coreTimes().takenSince(begun);
+    owner.sizes().stored(mayRefer(), lengthBytes);
     owner.durable(epoch, beginNanos, writer.rawBytes(), lengthBytes);
     progress = Progress.DONE;
   }
@@ -204,10 +207,14 @@ final class EpochCapture implements PendingImage {
     committed = true;
   }
 
-  /** Whether its epoch is committed. */
   /** Whether it may take bytes from its parent. */
   boolean mayRefer() {
     return !mayRefer.isEmpty();
+  }
+
+  /** About so many bytes are going to be copied. */
+  void toCopy(long bytes) {
+    toCopyBytes = bytes;
   }
 
   /** All is copied: so many bytes. */
@@ -225,6 +232,7 @@ final class EpochCapture implements PendingImage {
     return storedNanos;
   }
 
+  /** Whether its epoch is committed. */
   boolean isCommitted() {
     return committed;
   }

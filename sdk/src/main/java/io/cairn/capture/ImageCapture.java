@@ -72,8 +72,9 @@ public final class ImageCapture implements Capture, AutoCloseable {
   private int chunkUsed;
   private long capturedBytes;
 
-  // What the last image needed, as a guess of what the next one will.
-  private volatile long lastStoredBytes;
+  private long callbackLengthBytes; // of the last capture, all callbacks together
+
+  private final SizeGuess sizes = new SizeGuess(); // the writer thread's
 
   /**
    * @param nanoClock a clock in nanoseconds, such as {@code System::nanoTime}
@@ -262,6 +263,8 @@ public final class ImageCapture implements Capture, AutoCloseable {
       }
       changed.cut(saved, choiceReport);
       last = image;
+      image.toCopy(toCopyBytes());
+      callbackLengthBytes = 0;
       put(WriterQueue.Order.BEGIN);
       for (Registry.Entry entry : registry.entries()) {
         capture(entry);
@@ -284,6 +287,20 @@ public final class ImageCapture implements Capture, AutoCloseable {
             epoch, nanoClock.getAsLong() - begin, image.callbackNanos(), capturedBytes, 0, 0);
     faults.reached(FaultPoint.AFTER_CAPTURE);
     return image;
+  }
+
+  /** What the capture that begins will copy; callbacks say only then how much they have. */
+  private long toCopyBytes() {
+    long bytes = callbackLengthBytes;
+    for (Registry.Entry entry : registry.entries()) {
+      if (entry instanceof Registry.RegionEntry region) {
+        RegionPages written = current.mayRefer() ? changed.of(region) : null;
+        bytes += written == null ? region.lengthBytes() : written.lengthBytes();
+      } else if (entry instanceof Registry.ArrayEntry array) {
+        bytes += array.lengthBytes();
+      }
+    }
+    return bytes;
   }
 
   private void capture(Registry.Entry entry) throws Exception {
@@ -395,6 +412,7 @@ public final class ImageCapture implements Capture, AutoCloseable {
     }
     current.callbackTook(nanoClock.getAsLong() - begin);
     long length = callbackBytes.lengthBytes();
+    callbackLengthBytes += length;
     beginSection(entry, length);
     for (long at = 0; at < length; ) {
       int n = reserve(length - at);
@@ -543,30 +561,26 @@ public final class ImageCapture implements Capture, AutoCloseable {
     }
   }
 
-  /**
-   * The last image needed so much: if less is left, the next one will hardly fit, and nothing is
-   * written at all.
-   */
-  void requireSpace() throws IOException {
+  /** Where less is left than it is expected to take, it will hardly fit, and isn't begun at all. */
+  void requireSpace(long expectedBytes) throws IOException {
     long usable = target.usableBytes();
-    if (usable < lastStoredBytes) {
+    if (usable < expectedBytes) {
       throw new IOException(
           "no space for an image in "
               + target.place()
               + ": "
               + usable
-              + " bytes are left, the last one took "
-              + lastStoredBytes);
+              + " bytes are left, and going by the last one it would take "
+              + expectedBytes);
     }
   }
 
-  /** What the next image will take, as far as is known. */
-  long expectedBytes() {
-    return lastStoredBytes;
+  /** What images take. Writer's thread. */
+  SizeGuess sizes() {
+    return sizes;
   }
 
   void durable(long epoch, long beginNanos, long rawBytes, long storedBytes) {
-    lastStoredBytes = storedBytes;
     EpochStatistics captured = statistics;
     if (captured != null && captured.epoch() == epoch) {
       statistics =

@@ -98,6 +98,16 @@ final class RegionPages implements AutoCloseable {
     lastRuns = false;
   }
 
+  /** The bytes of all runs. */
+  long lengthBytes() {
+    rewind();
+    long bytes = 0;
+    while (next()) {
+      bytes += to - from;
+    }
+    return bytes;
+  }
+
   /** Goes to the next run; false if there is none. */
   boolean next() {
     from = writtenFrom(to);

@@ -80,7 +80,7 @@ final class DirectOutput implements OutputFile, WriteBehind.Sink {
       return files.space().reserve(file, lengthBytes);
     } catch (IOException e) {
       throw FileOperations.failed(
-          file, "reservation of " + lengthBytes + " bytes, what the last image took,", e);
+          file, "reservation of " + lengthBytes + " bytes, about what it will take,", e);
     }
   }
 

@@ -342,6 +342,22 @@ final class FileFaultTest {
   }
 
   @Test
+  void shouldTryAnImageThatHardlyFitsAfterOneThatWasNotBegun() throws Exception {
+    try (SimulatedRank rank = rank()) {
+      rank.restore();
+      fill(0);
+      assertEquals(null, attempt(rank, 0));
+      files.usableBytes(STATE_BYTES / 2);
+      assertTrue(attempt(rank, 1).getMessage().contains("no space for an image in "));
+      fill(2);
+      // It fits after all: had it not been tried, no epoch would ever be taken again.
+      assertEquals(null, attempt(rank, 2));
+      assertTrue(attempt(rank, 3).getMessage().contains("no space for an image in "));
+    }
+    assertEquals(2, restoredEpoch());
+  }
+
+  @Test
   void shouldPublishAnEpochWhoseRenameFailedWithTheNextOne() throws Exception {
     try (SimulatedRank rank = rank()) {
       rank.restore();
