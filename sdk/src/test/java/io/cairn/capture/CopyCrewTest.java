@@ -3,6 +3,7 @@ package io.cairn.capture;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -11,7 +12,10 @@ import java.util.Arrays;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -25,9 +29,13 @@ final class CopyCrewTest {
     final Set<Thread> threads = ConcurrentHashMap.newKeySet();
     volatile boolean fails;
     volatile long slowNanos;
+    volatile Gate gate;
 
     @Override
     public void dump(long source, long destination, long lengthBytes) {
+      if (gate != null) {
+        gate.pass();
+      }
       long begin = System.nanoTime();
       while (System.nanoTime() - begin < slowNanos) {
         Thread.onSpinWait();
@@ -63,6 +71,25 @@ final class CopyCrewTest {
     @Override
     public ByteBuffer view(long address, int lengthBytes) {
       throw new UnsupportedOperationException();
+    }
+  }
+
+  /** Lets a helper begin to copy a block and not end it; the caller copies all others. */
+  private static final class Gate {
+    final CountDownLatch helps = new CountDownLatch(1);
+    final CountDownLatch open = new CountDownLatch(1);
+    volatile Thread caller;
+
+    void pass() {
+      boolean calls = Thread.currentThread() == caller;
+      if (!calls) {
+        helps.countDown();
+      }
+      try {
+        assertTrue((calls ? helps : open).await(30, TimeUnit.SECONDS));
+      } catch (InterruptedException e) {
+        throw new AssertionError(e);
+      }
     }
   }
 
@@ -112,6 +139,32 @@ final class CopyCrewTest {
     }
     assertEquals(3, pages.threads.size());
     assertTrue(pages.threads.contains(Thread.currentThread()));
+  }
+
+  @Test
+  void shouldReturnOnlyWhenTheHelpersAreDone() throws Exception {
+    Gate gate = new Gate();
+    CopyCrew crew = new CopyCrew(pages, 2);
+    try {
+      fill(crew, 12, 1);
+      Thread caller = new Thread(crew::copy);
+      gate.caller = caller;
+      pages.gate = gate;
+      caller.start();
+      // It is done with its own blocks, and the helper isn't.
+      while (caller.isAlive() && LockSupport.getBlocker(caller) != crew) {
+        Thread.onSpinWait();
+      }
+      assertTrue(caller.isAlive(), "it has returned while a block was being copied");
+      assertEquals(11, Arrays.stream(copied()).sum());
+      gate.open.countDown();
+      caller.join(30_000);
+      assertFalse(caller.isAlive());
+      assertEquals(1, Arrays.stream(copied()).sum());
+    } finally {
+      gate.open.countDown();
+      crew.close();
+    }
   }
 
   @Test
