@@ -307,6 +307,39 @@ TEST_F(Tracked, shouldTouchWithoutAChange) {
   setTouched({});
 }
 
+TEST_F(Tracked, shouldMakeHugePagesWholeAgainAtTheEnd) {
+  constexpr size_t huge = 512, pages = 8 * huge;  // of 2 MiB
+  Memory memory(pages, true);
+  if (hugePageBytes(memory.at, memory.bytes) != memory.bytes) GTEST_SKIP() << "no huge pages here";
+  if (madvise(memory.at, memory.bytes, 25 /* MADV_COLLAPSE */) != 0) GTEST_SKIP() << "they can't be asked for";
+  for (size_t i = 0; i < memory.bytes; i += 8) memory.at[i] = static_cast<char>(i * 7 >> 3);
+  TrackedRegion region(tracker, memory.address(), memory.bytes);
+  for (unsigned every : {1u, 2u}) {
+    ASSERT_TRUE(region.begin(every));
+    save(region);
+    for (size_t page = 3; page < pages; page += huge) memory.write(page, 4);
+    ASSERT_EQ(region.watched() / huge, region.scan());
+    ASSERT_EQ(memory.bytes - region.watched() * pageSize(), hugePageBytes(memory.at, memory.bytes)) << "split";
+    region.end();
+    EXPECT_EQ(memory.bytes, hugePageBytes(memory.at, memory.bytes)) << "every " << every;
+  }
+  for (size_t i = 0; i < memory.bytes; i += 8) ASSERT_EQ(static_cast<char>(i * 7 >> 3), memory.at[i]) << i;
+}
+
+TEST_F(Tracked, shouldLeaveAloneWhatWasNotInHugePages) {
+  Memory memory(2048, true);
+  madvise(memory.at, memory.bytes, MADV_DONTNEED);
+  madvise(memory.at, memory.bytes, MADV_NOHUGEPAGE);
+  memory.write(700);
+  madvise(memory.at, memory.bytes, MADV_HUGEPAGE);  // from here on, but what is touched is touched
+  TrackedRegion region(tracker, memory.address(), memory.bytes);
+  ASSERT_TRUE(region.begin(1));
+  save(region);
+  memory.write(700);
+  region.end();
+  EXPECT_EQ(0u, hugePageBytes(memory.at, memory.bytes));
+}
+
 // --- soft-dirty bits, by files as the kernel makes them ---------------------------------------------------------------
 
 namespace {

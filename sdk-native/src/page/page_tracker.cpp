@@ -28,6 +28,9 @@
 #ifndef UFFD_FEATURE_WP_ASYNC
 #define UFFD_FEATURE_WP_ASYNC (1 << 15)
 #endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
 
 namespace cairn {
 
@@ -43,6 +46,7 @@ struct PageScan {  // struct pm_scan_arg
 
 constexpr unsigned long kPagemapScan = _IOWR('f', 16, PageScan);
 constexpr uint64_t kWritten = 1u << 1, kPresent = 1u << 3;           // PAGE_IS_WRITTEN, PAGE_IS_PRESENT
+constexpr uint64_t kHuge = 1u << 6;                                  // PAGE_IS_HUGE
 constexpr uint64_t kProtectFound = 1u << 0, kCheckAsync = 1u << 1;   // PM_SCAN_WP_MATCHING, PM_SCAN_CHECK_WPASYNC
 
 // Entries of /proc/self/pagemap.
@@ -191,7 +195,7 @@ TrackedRegion::TrackedRegion(PageTracker& tracker, uintptr_t address, size_t byt
   pages_ = to > from ? (to - from) / page : 0;
 }
 
-TrackedRegion::~TrackedRegion() { end(); }
+TrackedRegion::~TrackedRegion() { release(); }
 
 template <class EACH>
 bool TrackedRegion::stretches(EACH each) const {
@@ -232,6 +236,7 @@ bool TrackedRegion::begin(unsigned every) {
 }
 
 bool TrackedRegion::protect() {
+  if (!registered_) findHuge();
   uffdio_register all{};
   all.range = {first_, pages_ * pageSize()};
   all.mode = UFFDIO_REGISTER_MODE_WP;
@@ -254,7 +259,37 @@ bool TrackedRegion::protect() {
   });
 }
 
+// Memory that isn't in huge pages stays so: the kernel would take more of it than the program has touched.
+void TrackedRegion::findHuge() {
+  huge_.clear();
+  PageRange ranges[64];
+  for (uintptr_t from = first_, to = first_ + pages_ * pageSize(); from < to;) {
+    PageScan scan{};
+    scan.size = sizeof scan;
+    scan.start = from;
+    scan.end = to;
+    scan.ranges = reinterpret_cast<uintptr_t>(ranges);
+    scan.rangeCount = sizeof ranges / sizeof *ranges;
+    scan.all = kHuge;
+    scan.returned = kHuge;
+    int count = ioctl(tracker_.pagemap_, kPagemapScan, &scan);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 || scan.walkEnd <= from) return;
+    for (int i = 0; i < count; i++) huge_.push_back({ranges[i].start, ranges[i].end});
+    from = scan.walkEnd;
+  }
+}
+
 void TrackedRegion::end() {
+  release();
+  // The first write to a protected huge page has split it, and the kernel alone takes minutes to notice.
+  for (const Range& range : huge_) {
+    madvise(reinterpret_cast<void*>(range.from), range.to - range.from, MADV_COLLAPSE);
+  }
+  huge_ = {};
+}
+
+void TrackedRegion::release() {
   active_ = false;
   watched_ = 0;
   written_ = {};

@@ -77,7 +77,8 @@ class TrackedRegion {
   // From here on writes are noticed, in every `every`-th stretch of pages; until clear() every page counts as written.
   // False if the kernel refuses: see problem().
   bool begin(unsigned every);
-  // Writes are noticed no more: they cost nothing any more, and every page counts as written.
+  // Writes are noticed no more: they cost nothing any more, and every page counts as written. Huge pages that were split
+  // to notice writes are made whole again, as far as the kernel (Linux 6.1) and its free memory allow.
   void end();
   bool active() const { return active_; }
 
@@ -100,7 +101,13 @@ class TrackedRegion {
   size_t runs(size_t from, size_t most, uint64_t bounds[]) const;
 
  private:
+  struct Range {
+    uintptr_t from, to;
+  };
+
   bool protect();
+  void release();
+  void findHuge();
   bool scanStretch(uintptr_t from, uintptr_t to, size_t& found);
   bool scanPagemap(uintptr_t from, uintptr_t to, size_t& found);
   bool mapped() const;
@@ -118,6 +125,7 @@ class TrackedRegion {
   unsigned every_ = 1;
   bool active_ = false;
   bool registered_ = false;
+  std::vector<Range> huge_;  // what was in huge pages when it began
   uint64_t anywhere_ = 0;  // timesWrittenAnywhere() at the last scan
   uint64_t begunAt_ = 0;  // soft-dirty: bits mean something from the end of that cut on
   std::vector<uint64_t> written_;  // a bit for each page; empty while inactive
