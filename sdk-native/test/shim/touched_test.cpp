@@ -5,8 +5,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 #include <set>
+#include <thread>
 
 #include "page/page_tracker.hpp"
 #include "page/pages.hpp"
@@ -184,4 +186,78 @@ TEST_F(Adapter, shouldCountEverythingAsWrittenAfterAWindow) {
   MPI_Win_free(&window);
   EXPECT_EQ(static_cast<size_t>(kPages), written().size());
   EXPECT_EQ(Set(), written());
+}
+
+namespace {
+
+constexpr int kThreads = 3;
+constexpr int kOwnPages = kPages / 4;  // of each thread; the rest is nobody's
+constexpr int kCuts = 300;             // at least, while threads receive
+constexpr int kMostReceives = 200'000;
+
+// Receives until there were cuts enough; returns how often.
+int receiveAndReceive(char* memory, size_t page, int thread, const std::atomic<int>& cuts) {
+  int64_t value = 0;
+  int step = 0;
+  for (; step < kMostReceives && cuts < kCuts; step++) {
+    int64_t sent = thread * 1'000'000L + step;
+    char* at = memory + (thread * kOwnPages + step % kOwnPages) * page + (step / kOwnPages) % (page / 8) * 8;
+    MPI_Request request = MPI_REQUEST_NULL;
+    int done = 0;
+    switch (step % 4) {
+      case 0:
+        MPI_Send(&sent, 1, MPI_INT64_T, 0, thread, MPI_COMM_WORLD);
+        MPI_Recv(at, 1, MPI_INT64_T, 0, thread, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        break;
+      case 1:
+        MPI_Irecv(at, 1, MPI_INT64_T, 0, thread, MPI_COMM_WORLD, &request);
+        MPI_Send(&sent, 1, MPI_INT64_T, 0, thread, MPI_COMM_WORLD);
+        MPI_Wait(&request, MPI_STATUS_IGNORE);
+        break;
+      case 2:
+        MPI_Irecv(at, 1, MPI_INT64_T, 0, thread, MPI_COMM_WORLD, &request);
+        MPI_Send(&sent, 1, MPI_INT64_T, 0, thread, MPI_COMM_WORLD);
+        while (!done) MPI_Test(&request, &done, MPI_STATUS_IGNORE);
+        break;
+      default: MPI_Allgather(&sent, 1, MPI_INT64_T, at, 1, MPI_INT64_T, MPI_COMM_WORLD);
+    }
+    std::memcpy(&value, at, sizeof value);
+    EXPECT_EQ(sent, value) << "thread " << thread;
+    if (thread == 0 && step % 1000 == 999) writtenAnywhere();
+  }
+  return step;
+}
+
+}  // namespace
+
+// What is copied at each cut of the pages that count as written is, in the end, what the memory holds.
+TEST_F(Adapter, shouldLoseNoReceiveOfAnyThreadWhileWrittenPagesAreAskedFor) {
+  // The copy reads through a mapping of its own, as what it may see half written counts as written again.
+  char* seen = static_cast<char*>(mremap(memory, 0, bytes, MREMAP_MAYMOVE));
+  ASSERT_NE(MAP_FAILED, seen);
+  std::vector<char> copy(seen, seen + bytes);
+  auto cut = [&] {
+    touchPending();
+    for (size_t p : written()) std::memcpy(&copy[p * page_], seen + p * page_, page_);
+  };
+  std::atomic<int> cuts{0}, ended{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; t++) {
+    threads.emplace_back([&, t] {
+      EXPECT_GT(receiveAndReceive(memory, page_, t, cuts), kOwnPages);
+      ended++;
+    });
+  }
+  for (; ended < kThreads; cuts++) {
+    cut();
+    if (cuts % 50 == 49) setTouched({{at(0), at(kPages)}});
+    std::this_thread::yield();
+  }
+  for (std::thread& thread : threads) thread.join();
+  cut();
+  for (size_t p = 0; p < kPages; p++) {
+    ASSERT_EQ(0, std::memcmp(&copy[p * page_], seen + p * page_, page_)) << "page " << p << " after " << cuts << " cuts";
+  }
+  EXPECT_EQ(Set(), written());
+  munmap(seen, bytes);
 }
