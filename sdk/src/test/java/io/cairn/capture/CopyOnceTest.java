@@ -3,6 +3,7 @@ package io.cairn.capture;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.cairn.coordinate.Capture.PendingImage;
 import io.cairn.coordinate.Capture.Progress;
@@ -10,13 +11,20 @@ import io.cairn.coordinate.SealedChannels;
 import io.cairn.image.DirectMode;
 import io.cairn.image.EncodeMode;
 import io.cairn.image.FaultHook;
+import io.cairn.image.SystemFiles;
+import io.cairn.natives.NativeFileSpace;
 import io.cairn.natives.NativePages;
+import io.cairn.natives.NativeWrittenPages;
 import io.cairn.store.JobDirectory;
 import io.cairn.store.Launch;
 import io.cairn.store.StoreSettings;
 import io.cairn.testing.FaultyFiles;
+import io.cairn.testing.LoneTarget;
 import io.cairn.testing.ThreadGroupWorld;
+import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -33,6 +41,10 @@ import org.junit.jupiter.params.provider.EnumSource;
 final class CopyOnceTest {
   private static final int BLOCK_BYTES = 64 << 10;
   private static final int LENGTH_BYTES = 100 * BLOCK_BYTES + 5000;
+
+  private static final int PAGE_BYTES = 4096;
+  private static final int CORES = 1;
+  private static final int FULL_EVERY = 100;
 
   @TempDir Path directory;
 
@@ -131,6 +143,180 @@ final class CopyOnceTest {
     } finally {
       pages.free(address, LENGTH_BYTES);
     }
+  }
+
+  /** Of an image that takes the rest from its parent. */
+  @ParameterizedTest
+  @EnumSource
+  void shouldCopyAndWriteThePagesThatWereWrittenOnceAndNoOthers(DirectMode direct)
+      throws Exception {
+    try (NativeWrittenPages written = new NativeWrittenPages()) {
+      assumeTrue(written.available(), written::describe);
+    }
+    CountingPages pages = new CountingPages();
+    FaultyFiles files = new FaultyFiles();
+    files.pretendDirect(4096);
+    int length = 100 * BLOCK_BYTES;
+    long address = pages.allocate(length);
+    pages.base = address;
+    byte[] noise = new byte[length];
+    new Random(1).nextBytes(noise);
+    ByteBuffer region = pages.view(address, length).put(0, noise);
+    Registry registry = new Registry();
+    registry.region("u", address, length);
+    try (ImageCapture capture =
+        new ImageCapture(
+            pages,
+            registry,
+            new LoneTarget(PAGE_BYTES, directory, epoch -> directory.resolve("image-" + epoch)),
+            new CaptureSettings(
+                2L * length, BLOCK_BYTES, EncodeMode.FAST, 0, direct, CORES, FULL_EVERY),
+            files,
+            FaultHook.NONE,
+            System::nanoTime)) {
+      capture.copyPages(PageMode.WRITTEN, NativeWrittenPages::new);
+      capture.prepare();
+      long lastBytes = 0;
+      for (int epoch = 0; epoch < 5; epoch++) {
+        boolean something = epoch > 2;
+        if (something) {
+          // One alone, two side by side, two on both sides of a block's end, a block, the last one.
+          for (int page : new int[] {3, 40, 41, 63, 64, 1599}) {
+            region.put(page * PAGE_BYTES + epoch, (byte) epoch);
+          }
+          region.put(320 * PAGE_BYTES, noise, epoch, BLOCK_BYTES);
+        }
+        files.takeLog();
+        pages.copied.clear();
+        long lengthBytes = write(capture, epoch);
+        // From the third on it is known what was written: before, writes weren't noticed.
+        if (epoch > 1) {
+          assertEquals(
+              something ? List.of("3+1", "40+2", "63+1", "64+1", "320+16", "1599+1") : List.of(),
+              pages.copied.stream().map(CopyOnceTest::inPages).toList());
+          // Of what is stored, and of what is the parent's before, between and after that.
+          int extents = something ? 6 + 5 : 1;
+          int index = 16 + 24 * epoch + 3 * 28 + 1 + 16 * extents;
+          int footer = 40;
+          int data = (something ? 1 + 5 + 16 + 1 : 1) * PAGE_BYTES; // with the header
+          assertEquals(data + index + footer, lengthBytes);
+          List<String> expected = new ArrayList<>();
+          if (direct != DirectMode.OFF) {
+            // Less than a buffer.
+            expected.addAll(List.of("create", "reserve " + lastBytes, "write " + lengthBytes));
+            expected.addAll(List.of("force", "forget"));
+          } else {
+            expected.add("create");
+            expected.add("write " + (something ? 1 + 5 : 1) * PAGE_BYTES);
+            if (something) {
+              expected.addAll(List.of("write " + BLOCK_BYTES, "write " + PAGE_BYTES));
+            }
+            expected.addAll(List.of("write " + index, "write " + footer, "force"));
+          }
+          String name = " image-" + epoch;
+          assertEquals(expected, files.takeLog().stream().map(op -> op.replace(name, "")).toList());
+        }
+        lastBytes = lengthBytes;
+      }
+    } finally {
+      pages.free(address, length);
+    }
+  }
+
+  private static String inPages(long[] piece) {
+    assertEquals(0, piece[0] % PAGE_BYTES);
+    assertEquals(0, piece[1] % PAGE_BYTES);
+    return piece[0] / PAGE_BYTES + "+" + piece[1] / PAGE_BYTES;
+  }
+
+  private static long write(ImageCapture capture, long epoch) throws Exception {
+    PendingImage image = capture.capture(epoch, epoch);
+    image.seal(new SealedChannels(0, 0, 0, 0, 0, () -> {}));
+    while (image.progress() == Progress.RUNNING) {
+      Thread.sleep(1);
+    }
+    assertEquals(Progress.DONE, image.progress(), () -> "" + image.failure());
+    image.committed();
+    return image.lengthBytes();
+  }
+
+  /** As the kernel counts them for the threads that write; what it is asked is what is logged. */
+  @ParameterizedTest
+  @EnumSource(names = {"AUTO", "OFF"})
+  void shouldMakeOneSystemCallForEachWriteAndNoOtherThatWrites(DirectMode direct) throws Exception {
+    assumeTrue(Files.exists(Path.of("/proc/thread-self/io")), "the kernel counts no writes");
+    FaultyFiles files = new FaultyFiles(new SystemFiles(new NativeFileSpace()));
+    NativePages pages = new NativePages();
+    long address = pages.allocate(LENGTH_BYTES);
+    byte[] noise = new byte[LENGTH_BYTES];
+    new Random(1).nextBytes(noise);
+    pages.view(address, LENGTH_BYTES).put(noise);
+    Registry registry = new Registry();
+    registry.region("u", address, LENGTH_BYTES);
+    try (ImageCapture capture =
+        new ImageCapture(
+            pages,
+            registry,
+            new LoneTarget(PAGE_BYTES, directory, epoch -> directory.resolve("image-" + epoch)),
+            new CaptureSettings(
+                2L * LENGTH_BYTES, BLOCK_BYTES, EncodeMode.FAST, 0, direct, CORES, FULL_EVERY),
+            files,
+            FaultHook.NONE,
+            System::nanoTime)) {
+      capture.prepare();
+      for (int epoch = 0; epoch < 3; epoch++) {
+        // Every other block is the parent's, in images that have one.
+        for (int block = 0; block < 100; block += 2) {
+          pages.view(address + (long) block * BLOCK_BYTES, 1).put(0, (byte) epoch);
+        }
+        if (epoch == 0) {
+          write(capture, epoch); // starts the threads
+          continue;
+        }
+        files.takeLog();
+        long[] before = writesOfThreads();
+        long lengthBytes = write(capture, epoch);
+        long[] after = writesOfThreads();
+        List<String> log = files.takeLog();
+        assertEquals(
+            log.stream().filter(op -> op.startsWith("write")).count(),
+            after[0] - before[0],
+            log.toString());
+        assertEquals(lengthBytes, after[1] - before[1], log.toString());
+      }
+    } finally {
+      pages.free(address, LENGTH_BYTES);
+    }
+  }
+
+  private static String name(Path task) {
+    try {
+      return Files.readString(task.resolve("comm"));
+    } catch (IOException e) {
+      return ""; // it has ended
+    }
+  }
+
+  /** System calls that write, and their bytes, of this thread and those of the capture. */
+  private static long[] writesOfThreads() throws IOException {
+    long[] sum = new long[2];
+    List<Path> counted = new ArrayList<>(List.of(Path.of("/proc/thread-self")));
+    try (DirectoryStream<Path> tasks = Files.newDirectoryStream(Path.of("/proc/self/task"))) {
+      for (Path task : tasks) {
+        if (name(task).startsWith("cairn-")) {
+          counted.add(task);
+        }
+      }
+    }
+    assertTrue(counted.size() > 1, "the writer was found");
+    for (Path task : counted) {
+      for (String line : Files.readAllLines(task.resolve("io"))) {
+        long value = Long.parseLong(line.replaceAll("[^0-9]", ""));
+        sum[0] += line.startsWith("syscw:") ? value : 0;
+        sum[1] += line.startsWith("wchar:") ? value : 0;
+      }
+    }
+    return sum;
   }
 
   private static void assertCopiedOnce(List<long[]> copied) {
