@@ -19,8 +19,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * What the application waits for at a cut: its region is copied into the staging pool, while the
- * writer begins with the first chunks. Beside it, a copy of the same bytes into warm memory.
+ * What the application waits for at a cut: its region is copied into the staging pool, on the one
+ * core that it has, before the writer begins. Beside it, a copy of the same bytes into warm memory.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.SingleShotTime)

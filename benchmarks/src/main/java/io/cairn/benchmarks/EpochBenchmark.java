@@ -6,7 +6,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -23,10 +22,12 @@ final class EpochBenchmark {
         --epochs N       epochs that are counted, after one that isn't (7)
         --content WHAT   zero, half (LZ4 halves it) or random (random)
         --slow N         megabytes a second of the slow storage (200); with half compressible bytes
-        --restores N     launches that restore (5)""";
+        --restores N     launches that restore (5)
+        --seed N         chooses the pages that are written between epochs (1)""";
 
-  private static final double MEBI = 1 << 20;
-  private static final double MILLI = 1e6;
+  // In each epoch but the full ones and those without.
+  private static final double WRITTEN_PART = 0.01;
+  private static final double MEMORY_BESIDE_POOL = 100e6;
 
   private EpochBenchmark() {}
 
@@ -37,36 +38,43 @@ final class EpochBenchmark {
     Content content = options.content("--content", Content.RANDOM);
     int slow = options.integer("--slow", 200);
     int restores = options.integer("--restores", 5);
+    int seed = options.integer("--seed", 1);
     options.end();
     Path directory = Directories.create();
     try {
-      System.out.println(
-          "2 ranks x "
-              + mebibytes
-              + " MiB ("
-              + content
-              + "), "
-              + epochs
-              + " epochs, in "
-              + directory);
-      Map<String, Double> with = launch(true, directory, mebibytes, epochs, content, 0);
+      System.out.printf(
+          "2 ranks x %d MiB (%s), %d epochs, in %s%n", mebibytes, content, epochs, directory);
+      Map<String, Double> printed =
+          new HashMap<>(launch(true, directory, mebibytes, epochs, content, 0));
       System.out.println("the same program with cairn.enabled=false");
-      Map<String, Double> without = launch(false, directory, mebibytes, epochs, content, 0);
+      addMemory(printed, launch(false, directory, mebibytes, epochs, content, 0), mebibytes);
       System.out.println("half compressible, " + slow + " MB/s");
-      Map<String, Double> limited =
-          launch(true, directory, mebibytes, Math.max(5, epochs / 2), Content.HALF, slow);
+      launch(true, directory, mebibytes, Math.max(5, epochs / 2), Content.HALF, slow)
+          .forEach((name, value) -> printed.put("slow-" + name, value));
+      System.out.printf("1%% of pages written, or nothing, or all is stored; seed %d%n", seed);
+      printed.putAll(launchWritten(directory, mebibytes, epochs, seed, "auto"));
       System.out.println("restored " + restores + " times");
-      List<Map<String, Double>> restored = restore(directory, mebibytes, restores);
+      printed.putAll(medians(restore(directory, mebibytes, restores)));
       System.out.println();
-      compare(mebibytes, with, without, limited, restored, figures).print(System.out);
+      compare(printed, size(mebibytes, content), figures).print(System.out);
       System.out.println(
-          "\n  medians of "
+          "\n  each beside what is behind the semicolon; medians of "
               + epochs
               + " epochs, each the longest of both ranks; durable and committed from the"
               + " beginning of the cut");
     } finally {
       Directories.delete(directory);
     }
+  }
+
+  static String size(int mebibytes, Content content) {
+    return " mebibytes=" + mebibytes + (content == Content.RANDOM ? "" : " content=" + content);
+  }
+
+  /** How much more memory the program has with Cairn, and how much more it may have. */
+  static void addMemory(Map<String, Double> with, Map<String, Double> without, int mebibytes) {
+    with.put("resident-more", with.get("resident-peak") - without.get("resident-peak"));
+    with.put("resident-allowed", mebibytes * (double) (1 << 20) + MEMORY_BESIDE_POOL);
   }
 
   /** The figures that rank 0 printed, by name. */
@@ -90,6 +98,25 @@ final class EpochBenchmark {
             content.name(),
             directory.toString(),
             Long.toString(slow * 1_000_000L)));
+  }
+
+  /** The same of {@link WrittenProgram}; {@code pages} is that option of Cairn's. */
+  static Map<String, Double> launchWritten(
+      Path directory, int mebibytes, int epochs, int seed, String pages)
+      throws IOException, InterruptedException {
+    List<String> jvm = new ArrayList<>(jvm(directory.resolve("written")));
+    jvm.add("-Dcairn.restore=fresh");
+    jvm.add("-Dcairn.full.every=" + WrittenProgram.FULL_EVERY);
+    jvm.add("-Dcairn.pages=" + pages);
+    return Mpirun.java(
+        List.of("--bind-to", "none"),
+        jvm,
+        WrittenProgram.class,
+        List.of(
+            Long.toString((long) mebibytes << 20),
+            Integer.toString(epochs),
+            Double.toString(WRITTEN_PART),
+            Integer.toString(seed)));
   }
 
   private static List<String> jvm(Path directory) {
@@ -121,74 +148,27 @@ final class EpochBenchmark {
     return all;
   }
 
-  static Table compare(
-      int mebibytes,
-      Map<String, Double> with,
-      Map<String, Double> without,
-      Map<String, Double> limited,
-      List<Map<String, Double>> restored,
-      Figures figures) {
-    Table table = new Table("2 ranks", "Cairn", "reference", "ratio", "goal");
-    ratio(table, figures, "pause (ms), copy into warm memory", with, "pause", "copy", 1.3);
-    ratio(table, figures, "durable (ms), write and fsync", with, "durable", "raw", 0.9);
-    ratio(
-        table,
+  /** One row for each figure. */
+  static Table compare(Map<String, Double> printed, String size, Figures figures) {
+    Table table = new Table("2 ranks", "Cairn", "reference", "unit", "ratio", "goal");
+    for (EpochFigure figure : EpochFigure.values()) {
+      figure.add(figures, printed, size);
+    }
+    EpochFigure.each(
         figures,
-        "durable (ms), direct write and fsync",
-        with,
-        "durable",
-        "raw-direct",
-        1.25);
-    ratio(table, figures, "committed (ms), write and fsync", with, "committed", "raw", 0);
-    Map<String, Double> slow = new HashMap<>();
-    limited.forEach((name, value) -> slow.put("slow-" + name, value));
-    ratio(
-        table,
-        figures,
-        "durable (ms), half compressible, slow storage: raw at its speed",
-        slow,
-        "slow-durable",
-        "slow-raw",
-        0.6);
-    ratio(
-        table,
-        figures,
-        "until restored (ms), direct read of the images",
-        medians(restored),
-        "restore",
-        "raw-read",
-        1.25);
-    ratio(
-        table,
-        figures,
-        "until restored (ms), the same and a first touch of as much memory",
-        medians(restored),
-        "restore",
-        "raw-read-and-touch",
-        0);
-    ratio(
-        table,
-        figures,
-        "a solver on all cores loses (ms), the writer has a core",
-        with,
-        "solver-loss",
-        "writer-core",
-        0);
-    double safePoint = with.get("safe-point");
-    double reference = with.get("volatile-store-and-load");
-    table.row(
-        "safePoint() (ns), volatile store and load",
-        Table.number(safePoint),
-        Table.number(reference),
-        Table.ratio(safePoint, reference),
-        goal(10, " ns", safePoint));
-    memory(table, "resident at the end (MiB)", with, without, "resident", mebibytes);
-    memory(table, "resident at most (MiB)", with, without, "resident-peak", mebibytes);
+        (figure, measured) ->
+            table.row(
+                figure.title,
+                Table.number(measured.value()),
+                Table.number(measured.reference()),
+                measured.unit(),
+                Table.ratio(measured.value(), measured.reference()),
+                figure.judge(measured)));
     return table;
   }
 
   /** Of what each launch printed: the median, and half the middle half as a part of it. */
-  private static Map<String, Double> medians(List<Map<String, Double>> launches) {
+  static Map<String, Double> medians(List<Map<String, Double>> launches) {
     Map<String, Double> result = new HashMap<>();
     for (String name : launches.get(0).keySet()) {
       List<Double> values = launches.stream().map(launch -> launch.get(name)).sorted().toList();
@@ -200,55 +180,5 @@ final class EpochBenchmark {
           (values.get(count - 1 - count / 4) - values.get(count / 4)) / 2 / median);
     }
     return result;
-  }
-
-  private static void ratio(
-      Table table,
-      Figures all,
-      String title,
-      Map<String, Double> figures,
-      String mine,
-      String reference,
-      double goal) {
-    double ratio = figures.get(mine) / figures.get(reference);
-    all.add(
-        "epoch." + mine + "/" + reference,
-        figures.get(mine) / MILLI,
-        figures.get(reference) / MILLI,
-        "ms",
-        figures.get(mine + "-spread") + figures.get(reference + "-spread"));
-    table.row(
-        title,
-        Table.number(figures.get(mine) / MILLI),
-        Table.number(figures.get(reference) / MILLI),
-        Table.ratio(figures.get(mine), figures.get(reference)),
-        goal == 0 ? "" : goal(goal, "x", ratio));
-  }
-
-  private static void memory(
-      Table table,
-      String title,
-      Map<String, Double> with,
-      Map<String, Double> without,
-      String name,
-      int mebibytes) {
-    double mine = with.get(name) / MEBI;
-    double reference = without.get(name) / MEBI;
-    double allowed = mebibytes + 100e6 / MEBI;
-    table.row(
-        title,
-        Table.number(mine),
-        Table.number(reference),
-        String.format(Locale.ROOT, "%+.0f", mine - reference),
-        goal(allowed, " more", mine - reference));
-  }
-
-  private static String goal(double limit, String unit, double value) {
-    return String.format(
-        Locale.ROOT,
-        "%s%s: %s",
-        limit < 10 && limit % 1 != 0 ? Table.number(limit) : Long.toString((long) limit),
-        unit,
-        value <= limit ? "met" : "missed");
   }
 }

@@ -2,19 +2,15 @@
 package io.cairn.benchmarks;
 
 import io.cairn.Cairn;
-import io.cairn.api.CheckpointListener;
 import io.cairn.api.Region;
 import io.cairn.natives.NativePages;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
-import java.nio.LongBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
-import java.util.Locale;
 import mpi.MPI;
 import mpi.MPIException;
 
@@ -25,7 +21,6 @@ import mpi.MPIException;
  */
 public final class EpochProgram {
 
-  private static final long COMMIT_LIMIT_NANOS = 300_000_000_000L;
   private static final int SAFE_POINTS = 20_000_000;
   private static final int SAFE_POINT_BATCHES = 5;
 
@@ -34,46 +29,8 @@ public final class EpochProgram {
   private final Memory warm;
   private final Path rawFile;
   private final int rank = MPI.COMM_WORLD.getRank();
-  private final Watch watch = new Watch();
-
-  /** What happened to the last epoch. */
-  private static final class Watch implements CheckpointListener {
-    long begin;
-    long pauseNanos;
-    long durableNanos;
-    long committedNanos;
-    long imageBytes;
-    boolean committed;
-    boolean solving;
-
-    @Override
-    public void beforeCut(CutEvent event) {
-      begin = System.nanoTime();
-    }
-
-    @Override
-    public void captured(CapturedEvent event) {
-      pauseNanos = event.pauseNanos();
-    }
-
-    @Override
-    public void committed(CommittedEvent event) {
-      committedNanos = System.nanoTime() - begin;
-      durableNanos = event.durableNanos();
-      imageBytes = event.imageBytes();
-      committed = true;
-    }
-
-    @Override
-    public void abandoned(AbandonedEvent event) {
-      if (solving) {
-        // Ranks that compete for cores may miss the agreed safe point; the next epoch is tried at
-        // once.
-        return;
-      }
-      throw new IllegalStateException("epoch " + event.epoch() + ": " + event.reason());
-    }
-  }
+  private final EpochWatch watch = new EpochWatch();
+  private final RankFigures figures = new RankFigures();
 
   private EpochProgram(Cairn cairn, Region region, Path rawFile) throws MPIException {
     this.cairn = cairn;
@@ -126,32 +83,33 @@ public final class EpochProgram {
           case 1 -> direct = bandwidth > 0 ? 0 : rawDirectWrite();
           default -> {
             if (cairn.isEnabled()) {
-              epoch(cairn, watch);
+              watch.epoch(cairn);
             }
           }
         }
       }
       if (i > 0) {
-        directs.add(longest(direct));
-        copies.add(longest(copy));
-        raws.add(longest(raw));
-        pauses.add(longest(watch.pauseNanos));
-        durables.add(longest(watch.pauseNanos) + longest(watch.durableNanos));
-        commits.add(longest(watch.committedNanos));
+        directs.add(RankFigures.longest(direct));
+        copies.add(RankFigures.longest(copy));
+        raws.add(RankFigures.longest(raw));
+        pauses.add(RankFigures.longest(watch.pauseNanos));
+        durables.add(
+            RankFigures.longest(watch.pauseNanos) + RankFigures.longest(watch.durableNanos));
+        commits.add(RankFigures.longest(watch.committedNanos));
       }
     }
-    printAll("copy", copies);
-    printAll("raw", raws);
+    figures.printAll("copy", copies);
+    figures.printAll("raw", raws);
     if (bandwidth == 0) {
-      printAll("raw-direct", directs);
+      figures.printAll("raw-direct", directs);
     }
     if (cairn.isEnabled()) {
-      printAll("pause", pauses);
-      printAll("durable", durables);
-      printAll("committed", commits);
-      print("image-bytes", watch.imageBytes);
+      figures.printAll("pause", pauses);
+      figures.printAll("durable", durables);
+      figures.printAll("committed", commits);
+      figures.print("image-bytes", watch.imageBytes);
       for (int i = 0; i < epochs; i++) {
-        say(
+        figures.say(
             "epoch %d: pause %d ms (copy %d), durable %d ms, committed %d ms (raw %d, direct %d)",
             i + 1,
             pauses.get(i) / 1_000_000,
@@ -164,30 +122,11 @@ public final class EpochProgram {
     }
   }
 
-  /** Asks for an epoch and waits for its commit, a safe point every millisecond. */
-  private static void epoch(Cairn cairn, Watch watch) throws Exception {
-    watch.committed = false;
-    MPI.COMM_WORLD.barrier();
-    cairn.requestCheckpoint();
-    awaitCommit(cairn, watch);
-  }
-
-  private static void awaitCommit(Cairn cairn, Watch watch) throws Exception {
-    long begin = System.nanoTime();
-    do {
-      cairn.safePoint();
-      Thread.sleep(1);
-      if (System.nanoTime() - begin > COMMIT_LIMIT_NANOS) {
-        throw new IllegalStateException("no epoch was committed in five minutes");
-      }
-    } while (longest(watch.committed ? 0 : 1) > 0);
-  }
-
   /** For programs that only want to know that the agents are there. */
   static void commitOne(Cairn cairn) throws Exception {
-    Watch watch = new Watch();
+    EpochWatch watch = new EpochWatch();
     cairn.addListener(watch);
-    epoch(cairn, watch);
+    watch.epoch(cairn);
   }
 
   private long copy() throws MPIException {
@@ -253,13 +192,7 @@ public final class EpochProgram {
 
   /** At the same pace: who slows down makes the agreed safe point a distant one. */
   private void stepUntilCommitted() throws Exception {
-    long begin = System.nanoTime();
-    do {
-      steps(SOLVER_STEPS / 10);
-      if (System.nanoTime() - begin > COMMIT_LIMIT_NANOS) {
-        throw new IllegalStateException("no epoch was committed in five minutes");
-      }
-    } while (longest(watch.committed ? 0 : 1) > 0);
+    watch.awaitCommit(() -> steps(SOLVER_STEPS / 10));
   }
 
   /**
@@ -276,21 +209,20 @@ public final class EpochProgram {
     List<Long> quiets = new ArrayList<>();
     for (int i = 0; i <= epochs; i++) {
       long quiet = steps();
-      watch.committed = false;
       long core = writerNanos();
-      cairn.requestCheckpoint();
+      watch.ask(cairn);
       long busy = steps();
       stepUntilCommitted();
       quiet = (quiet + steps()) / 2;
       if (i > 0) {
-        quiets.add(longest(quiet));
-        losses.add(longest(Math.max(0, busy - quiet - watch.pauseNanos)));
-        writers.add(longest(writerNanos() - core));
+        quiets.add(RankFigures.longest(quiet));
+        losses.add(RankFigures.longest(Math.max(0, busy - quiet - watch.pauseNanos)));
+        writers.add(RankFigures.longest(writerNanos() - core));
       }
     }
-    printAll("solver-quiet", quiets);
-    printAll("solver-loss", losses);
-    printAll("writer-core", writers);
+    figures.printAll("solver-quiet", quiets);
+    figures.printAll("solver-loss", losses);
+    figures.printAll("writer-core", writers);
   }
 
   /** How long the threads that encode and write have had a core. */
@@ -318,8 +250,8 @@ public final class EpochProgram {
       least = Math.min(least, safePoints());
     }
     MPI.COMM_WORLD.barrier();
-    printDecimal("safe-point", least);
-    printDecimal("volatile-store-and-load", leastReference);
+    figures.printDecimal("safe-point", least);
+    figures.printDecimal("volatile-store-and-load", leastReference);
   }
 
   private double safePoints() {
@@ -346,9 +278,9 @@ public final class EpochProgram {
   // ---- memory
 
   private void printMemory() throws IOException, MPIException {
-    print("resident", longest(status("VmRSS:")));
-    print("resident-peak", longest(status("VmHWM:")));
-    print("anonymous", longest(status("RssAnon:")));
+    figures.print("resident", RankFigures.longest(status("VmRSS:")));
+    figures.print("resident-peak", RankFigures.longest(status("VmHWM:")));
+    figures.print("anonymous", RankFigures.longest(status("RssAnon:")));
   }
 
   private static long status(String name) throws IOException {
@@ -358,48 +290,5 @@ public final class EpochProgram {
       }
     }
     throw new IOException("no " + name + " in /proc/self/status");
-  }
-
-  // ---- over all ranks
-
-  private static long longest(long mine) throws MPIException {
-    LongBuffer value = MPI.newLongBuffer(1).put(0, mine);
-    MPI.COMM_WORLD.allReduce(value, 1, MPI.LONG, MPI.MAX);
-    return value.get(0);
-  }
-
-  /** The median, and half of what the middle half of them covers, as a part of it. */
-  private void printAll(String name, List<Long> values) {
-    List<Long> sorted = new ArrayList<>(values);
-    Collections.sort(sorted);
-    int count = sorted.size();
-    long median = median(values);
-    print(name, median);
-    double middle = sorted.get(count - 1 - count / 4) - sorted.get(count / 4);
-    printDecimal(name + "-spread", median == 0 ? 0 : middle / 2 / median);
-  }
-
-  private static long median(List<Long> values) {
-    List<Long> sorted = new ArrayList<>(values);
-    Collections.sort(sorted);
-    return sorted.get(sorted.size() / 2);
-  }
-
-  private void print(String name, long value) {
-    if (rank == 0) {
-      System.out.println(name + " " + value);
-    }
-  }
-
-  private void printDecimal(String name, double value) {
-    if (rank == 0) {
-      System.out.println(name + " " + String.format(Locale.ROOT, "%.2f", value));
-    }
-  }
-
-  private void say(String format, Object... values) {
-    if (rank == 0) {
-      System.out.println("  " + String.format(Locale.ROOT, format, values));
-    }
   }
 }

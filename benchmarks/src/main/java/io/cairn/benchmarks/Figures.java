@@ -4,6 +4,8 @@ package io.cairn.benchmarks;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -17,15 +19,19 @@ import java.util.regex.Pattern;
  * absolute numbers are the machine's.
  *
  * <pre>
- * { "figures": [
+ * { "taken": "2026-11-22, 2 cores, Linux 6.18.1, JDK 17", "figures": [
  *   {"name": "epoch.pause", "value": 139.0, "reference": 71.4, "unit": "ms", "ratio": 1.947, "error": 0.05}
  * ] }
  * </pre>
  */
 final class Figures {
 
+  private static final Pattern TAKEN = Pattern.compile("\\{ \"taken\": \"([^\"]*)\",");
+
   /** A ratio may be worse by this factor before anyone is told, besides what the errors allow. */
   static final double TOLERANCE = 1.25;
+
+  private static final double UNSTEADY = 0.5;
 
   private static final Pattern LINE =
       Pattern.compile(
@@ -50,6 +56,30 @@ final class Figures {
   }
 
   private final Map<String, Figure> figures = new LinkedHashMap<>();
+  private final String taken;
+
+  /** None yet, taken now, on this machine. */
+  Figures() {
+    this(
+        String.format(
+            Locale.ROOT,
+            "%s, %d cores, Linux %s, JDK %s",
+            LocalDate.now(ZoneOffset.UTC),
+            Runtime.getRuntime().availableProcessors(),
+            System.getProperty("os.version").replaceFirst("-.*", ""),
+            Runtime.version().feature()));
+  }
+
+  /**
+   * @param taken when, and on what machine
+   */
+  Figures(String taken) {
+    this.taken = taken;
+  }
+
+  String taken() {
+    return taken;
+  }
 
   void add(String name, double value, double reference, String unit, double error) {
     // What can't be told apart from noise at all mustn't stop a comparison either.
@@ -68,7 +98,7 @@ final class Figures {
           String.format(
               Locale.ROOT,
               "  {\"name\": \"%s\", \"value\": %.6g, \"reference\": %.6g, \"unit\": \"%s\","
-                  + " \"ratio\": %.4f, \"error\": %.3f}",
+                  + " \"ratio\": %.4g, \"error\": %.3f}",
               figure.name(),
               figure.value(),
               figure.reference(),
@@ -76,11 +106,16 @@ final class Figures {
               figure.ratio(),
               figure.error()));
     }
-    return "{ \"figures\": [\n" + String.join(",\n", lines) + "\n] }\n";
+    return "{ \"taken\": \""
+        + taken
+        + "\", \"figures\": [\n"
+        + String.join(",\n", lines)
+        + "\n] }\n";
   }
 
   static Figures fromJson(String json) throws IOException {
-    Figures result = new Figures();
+    Matcher head = TAKEN.matcher(json);
+    Figures result = new Figures(head.lookingAt() ? head.group(1) : "");
     Matcher matcher = LINE.matcher(json);
     while (matcher.find()) {
       result.add(
@@ -130,7 +165,7 @@ final class Figures {
           Table.number(before.ratio()) + "x",
           Table.number(now.ratio()) + "x ± " + Math.round(100 * now.error()) + "%",
           Table.number(allowed) + "x",
-          bad ? "WORSE" : "ok");
+          bad ? "WORSE" : now.error() > UNSTEADY ? "ok, or too unsteady to tell" : "ok");
       if (bad) {
         worse.add(
             String.format(

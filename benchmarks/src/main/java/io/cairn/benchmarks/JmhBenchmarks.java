@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.benchmarks;
 
+import io.cairn.natives.NativeWrittenPages;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -13,6 +14,8 @@ import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.CommandLineOptionException;
 import org.openjdk.jmh.runner.options.CommandLineOptions;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+import org.openjdk.jmh.util.Statistics;
 
 /**
  * Runs the JMH classes and sets each figure beside its reference: the method of the same class,
@@ -21,6 +24,9 @@ import org.openjdk.jmh.runner.options.CommandLineOptions;
 final class JmhBenchmarks {
 
   static final String REFERENCE = "reference";
+
+  /** Of the names of their figures. */
+  static final String PREFIX = "jmh.";
 
   private JmhBenchmarks() {}
 
@@ -46,9 +52,24 @@ final class JmhBenchmarks {
   }
 
   private static void measure(CommandLineOptions options, Figures figures) throws RunnerException {
-    Table table = compare(new Runner(options).run(), figures);
+    Table table = compare(new Runner(measurable(options)).run(), figures);
     System.out.println();
     table.print(System.out);
+  }
+
+  /** Without what this kernel doesn't have. */
+  static org.openjdk.jmh.runner.options.Options measurable(
+      org.openjdk.jmh.runner.options.Options options) {
+    try (NativeWrittenPages pages = new NativeWrittenPages()) {
+      if (pages.available()) {
+        return options;
+      }
+      System.out.println("no " + ScanBenchmark.class.getSimpleName() + ": " + pages.describe());
+    }
+    return new OptionsBuilder()
+        .parent(options)
+        .exclude("\\." + ScanBenchmark.class.getSimpleName() + "\\.")
+        .build();
   }
 
   /** One row for each figure that has a reference. */
@@ -72,29 +93,39 @@ final class JmhBenchmarks {
             name, parameters(result.getParams()), number(primary), "", primary.getScoreUnit(), "");
       } else {
         Result<?> theirs = reference.getPrimaryResult();
+        double mine = median(primary);
+        double other = median(theirs);
         figures.add(
-            ("jmh." + name + " " + parameters(result.getParams())).strip(),
-            primary.getScore(),
-            theirs.getScore(),
-            primary.getScoreUnit(),
-            primary.getScoreError() / primary.getScore()
-                + theirs.getScoreError() / theirs.getScore());
+            (PREFIX + name + " " + parameters(result.getParams())).strip(),
+            mine,
+            other,
+            primary.getScoreUnit().replace("/op", ""),
+            spread(primary) + spread(theirs));
         table.row(
             name,
             parameters(result.getParams()),
             number(primary),
             number(theirs),
             primary.getScoreUnit(),
-            Table.ratio(primary.getScore(), theirs.getScore()));
+            Table.ratio(mine, other));
       }
     }
     return table;
   }
 
   private static String number(Result<?> result) {
-    double error = result.getScoreError();
-    String score = Table.number(result.getScore());
-    return Double.isNaN(error) ? score : score + " ± " + Table.number(error);
+    return Table.number(median(result)) + " ± " + Math.round(100 * spread(result)) + "%";
+  }
+
+  // As of epochs: an iteration during which the machine did something else doesn't count.
+  private static double median(Result<?> result) {
+    return result.getStatistics().getPercentile(50);
+  }
+
+  /** Half of what the middle half of the iterations covers, as a part of the median. */
+  private static double spread(Result<?> result) {
+    Statistics all = result.getStatistics();
+    return (all.getPercentile(75) - all.getPercentile(25)) / 2 / median(result);
   }
 
   private static String key(BenchmarkParams params) {

@@ -5,7 +5,6 @@ import io.cairn.Cairn;
 import io.cairn.api.Region;
 import io.cairn.natives.NativePages;
 import java.io.IOException;
-import java.nio.LongBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
@@ -48,9 +47,9 @@ public final class RestoreProgram {
           MPI.COMM_WORLD.barrier();
           raw = raw > 0 ? raw : rawRead(jobs, rank);
           long touch = touch(region.lengthBytes());
-          long longestRestore = longest(restore);
-          long longestRaw = longest(raw);
-          long longestTouched = longest(raw + touch);
+          long longestRestore = RankFigures.longest(restore);
+          long longestRaw = RankFigures.longest(raw);
+          long longestTouched = RankFigures.longest(raw + touch);
           if (rank == 0) {
             System.out.println("restore " + longestRestore);
             System.out.println("raw-read " + longestRaw);
@@ -87,11 +86,5 @@ public final class RestoreProgram {
     long nanos = System.nanoTime() - begin;
     pages.free(address, lengthBytes);
     return nanos;
-  }
-
-  private static long longest(long mine) throws MPIException {
-    LongBuffer value = MPI.newLongBuffer(1).put(0, mine);
-    MPI.COMM_WORLD.allReduce(value, 1, MPI.LONG, MPI.MAX);
-    return value.get(0);
   }
 }

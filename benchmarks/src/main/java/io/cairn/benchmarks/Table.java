@@ -2,6 +2,8 @@
 package io.cairn.benchmarks;
 
 import java.io.PrintStream;
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -59,11 +61,20 @@ final class Table {
   /** With three or four significant digits. */
   static String number(double value) {
     double size = Math.abs(value);
+    if (size < 0.1) {
+      return small(value);
+    }
     String format = size >= 100 ? "%.0f" : size >= 10 ? "%.1f" : "%.2f";
     return String.format(Locale.ROOT, format, value);
   }
 
   static String ratio(double mine, double reference) {
-    return String.format(Locale.ROOT, "%.2fx", mine / reference);
+    double ratio = mine / reference;
+    return (ratio < 0.1 ? small(ratio) : String.format(Locale.ROOT, "%.2f", ratio)) + "x";
+  }
+
+  /** With two significant digits. */
+  private static String small(double value) {
+    return value == 0 ? "0" : new BigDecimal(value).round(new MathContext(2)).toPlainString();
   }
 }

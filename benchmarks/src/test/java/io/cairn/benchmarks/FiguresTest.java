@@ -8,7 +8,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -47,12 +49,14 @@ class FiguresTest {
 
   @Test
   void shouldReadWhatItWrote(@TempDir Path directory) throws IOException {
-    Figures figures = one(1.5, 0.07);
+    Figures figures = new Figures("2026-11-22, 2 cores");
+    figures.add("epoch.pause", 12, 8, "ms", 0.07);
     figures.add("jmh.WriteBenchmark.writeImage direct=AUTO mebibytes=512", 271.25, 250, "ms/op", 2);
     figures.add("no error known", 1, 2, "us/op", Double.NaN);
     Path file = directory.resolve("figures.json");
     figures.write(file);
     assertEquals(figures.all(), Figures.read(file).all());
+    assertEquals("2026-11-22, 2 cores", Figures.read(file).taken());
     Files.writeString(file, "{ \"figures\": [\n  {\"name\": \"x\", \"value\": 1}\n] }\n");
     IOException e = assertThrows(IOException.class, () -> Figures.read(file));
     assertTrue(e.getMessage().contains(file + ": no file of figures"), e.getMessage());
@@ -61,8 +65,18 @@ class FiguresTest {
   }
 
   @Test
-  void shouldHaveABaselineThatCanBeRead() throws IOException {
+  void shouldHaveABaselineOfAllThatIsMeasured() throws IOException {
     Figures baseline = Figures.fromJson(NativeSources.text("baseline.json"));
-    assertTrue(baseline.all().containsKey("epoch.pause/copy"), baseline.all().toString());
+    List<EpochFigure> epochs = new ArrayList<>();
+    EpochFigure.each(baseline, (figure, measured) -> epochs.add(figure));
+    assertEquals(List.of(EpochFigure.values()), epochs);
+    TreeSet<String> stages = new TreeSet<>();
+    for (String name : baseline.all().keySet()) {
+      if (name.startsWith(JmhBenchmarks.PREFIX)) {
+        stages.add(name.replaceAll("^jmh\\.|\\..*", ""));
+      }
+    }
+    assertEquals(
+        new TreeSet<>(SmokeTest.BENCHMARKS.stream().map(Class::getSimpleName).toList()), stages);
   }
 }
