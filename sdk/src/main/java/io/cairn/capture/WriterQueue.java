@@ -6,13 +6,19 @@ import io.cairn.image.SectionKind;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
-/** What the writer has to do, in order; bounded, and its items are made once. */
+/**
+ * What the writer has to do, in order. Its items are made once; there come to be more of them when
+ * the pages that were written are scattered, up to a bound.
+ */
 final class WriterQueue {
   /**
    * Orders that never wait have these places to themselves: a few per epoch, and an epoch starts
    * only below them.
    */
   private static final int RESERVE = 64;
+
+  /** Places at most, unless more were asked for: some megabytes. */
+  static final int MOST_PLACES = 1 << 16;
 
   /** What to do. */
   enum Order {
@@ -52,7 +58,7 @@ final class WriterQueue {
     }
   }
 
-  private final Item[] ring;
+  private Item[] ring;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition notEmpty = lock.newCondition();
   private final Condition notFull = lock.newCondition();
@@ -75,8 +81,10 @@ final class WriterQueue {
     lock.lockInterruptibly();
     try {
       while (size >= ring.length - RESERVE && !item.epoch.ended()) {
-        goOn();
-        notFull.await();
+        if (!grow()) {
+          goOn();
+          notFull.await();
+        }
       }
       if (item.epoch.ended()) {
         return false;
@@ -86,6 +94,20 @@ final class WriterQueue {
     } finally {
       lock.unlock();
     }
+  }
+
+  /** Twice as many places; false if there are enough of them for anything. */
+  private boolean grow() {
+    if (ring.length >= MOST_PLACES) {
+      return false;
+    }
+    Item[] more = new Item[2 * ring.length];
+    for (int i = 0; i < more.length; i++) {
+      more[i] = i < ring.length ? ring[(head + i) % ring.length] : new Item();
+    }
+    head = 0;
+    ring = more;
+    return true;
   }
 
   /** Appends an order that must not wait. */
