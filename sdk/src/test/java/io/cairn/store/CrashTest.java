@@ -7,11 +7,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cairn.image.FaultHook;
 import io.cairn.image.FaultPoint;
+import io.cairn.image.ImageReader;
+import io.cairn.image.SystemFiles;
 import io.cairn.restore.RestoredImage;
+import io.cairn.testing.Chained;
 import io.cairn.testing.CrashingProgram;
 import io.cairn.testing.FaultyFiles;
 import io.cairn.testing.SimulatedRank;
-import io.cairn.testing.ThreadGroupWorld;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,7 +32,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * The process dies at each named point, each time it gets there: the next launch has the right
- * epoch, and cleans up.
+ * epoch, and cleans up; whether images are full or take bytes from each other.
  */
 final class CrashTest {
   @TempDir Path base;
@@ -58,17 +60,12 @@ final class CrashTest {
     }
   }
 
-  private static SimulatedRank rank(Path directory, FaultyFiles files, FaultHook hook)
-      throws Exception {
-    return new SimulatedRank(
-        CrashingProgram.settings(directory), new ThreadGroupWorld(1).group(0), files, hook);
-  }
-
   /** Runs the program until it dies; returns whether it did. */
-  private static boolean runUntilDeath(Path directory, Death death) throws Exception {
-    SimulatedRank rank = rank(directory, death.files, death);
+  private static boolean runUntilDeath(Path directory, Death death, boolean chained)
+      throws Exception {
+    SimulatedRank rank = CrashingProgram.rank(directory, death.files, death, chained);
     try {
-      CrashingProgram.run(rank);
+      CrashingProgram.run(rank, chained);
     } catch (Exception | FaultyFiles.Crashed e) {
       assertTrue(death.died, "failed without a crash: " + e);
     }
@@ -91,8 +88,9 @@ final class CrashTest {
   }
 
   /** What a launch finds and leaves; returns the epoch that it restored, null if none. */
-  private static Long recover(Path directory) throws Exception {
-    try (SimulatedRank rank = rank(directory, new FaultyFiles(), FaultHook.NONE)) {
+  private static Long recover(Path directory, boolean chained) throws Exception {
+    try (SimulatedRank rank =
+        CrashingProgram.rank(directory, new FaultyFiles(), FaultHook.NONE, chained)) {
       ByteBuffer state = rank.region("u", CrashingProgram.STATE_BYTES);
       RestoredImage restored = rank.restore();
       rank.settle();
@@ -100,15 +98,16 @@ final class CrashTest {
       if (restored != null) {
         long epoch = restored.epoch().epoch();
         long generation = restored.epoch().generation();
-        assertEquals(-1, state.mismatch(ByteBuffer.wrap(CrashingProgram.state(epoch))));
+        assertEquals(-1, state.mismatch(ByteBuffer.wrap(CrashingProgram.state(epoch, chained))));
         restored.close();
-        for (long kept = Math.max(0, epoch - 1); kept <= epoch; kept++) {
+        // The last two, and what they take bytes from.
+        for (long kept = chained ? 0 : Math.max(0, epoch - 1); kept <= epoch; kept++) {
           String place = "epoch-" + generation + "-" + kept;
           expected.addAll(Set.of(place, place + "/rank-0.image", place + "/record"));
         }
       }
       assertEquals(expected, tree(directory));
-      state.put(0, CrashingProgram.state(7));
+      state.put(0, CrashingProgram.state(7, chained));
       rank.epoch(7, "");
       return restored == null ? null : restored.epoch().epoch();
     }
@@ -126,22 +125,28 @@ final class CrashTest {
       names = {".*_RESTORE", ".*PROTECTION.*", ".*RECOVERED.*"}, // TierCrashTest has those
       mode = EnumSource.Mode.MATCH_NONE)
   void shouldHaveTheLastDecidableEpochAfterADeathAt(FaultPoint point) throws Exception {
-    int nth = 1;
-    for (; ; nth++) {
-      Path directory = Files.createDirectory(base.resolve(point + "-" + nth));
-      Death death = new Death(point, nth);
-      if (!runUntilDeath(directory, death)) {
-        break;
+    for (boolean chained : Chained.forms(point)) {
+      int nth = 1;
+      for (; ; nth++) {
+        String title = point + ", time " + nth + (chained ? ", chained" : "");
+        Path directory = Files.createDirectory(base.resolve(title));
+        Death death = new Death(point, nth);
+        if (!runUntilDeath(directory, death, chained)) {
+          break;
+        }
+        Long expected = expected(death);
+        assertEquals(expected, recover(directory, chained), title);
+        assertEquals(7L, recoverAgain(directory, chained), title);
       }
-      Long expected = expected(death);
-      assertEquals(expected, recover(directory), point + ", time " + nth);
-      assertEquals(7L, recoverAgain(directory), point + ", time " + nth);
+      // Of a chain nothing is deleted before its last epoch is taken.
+      int least = chained && point == FaultPoint.DURING_PRUNE ? 0 : CrashingProgram.EPOCHS;
+      assertTrue(nth > least, point + " was reached " + (nth - 1) + " times, chained " + chained);
     }
-    assertTrue(nth > CrashingProgram.EPOCHS, point + " was reached " + (nth - 1) + " times");
   }
 
-  private static long recoverAgain(Path directory) throws Exception {
-    try (SimulatedRank rank = rank(directory, new FaultyFiles(), FaultHook.NONE)) {
+  private static long recoverAgain(Path directory, boolean chained) throws Exception {
+    try (SimulatedRank rank =
+        CrashingProgram.rank(directory, new FaultyFiles(), FaultHook.NONE, chained)) {
       rank.region("u", CrashingProgram.STATE_BYTES);
       RestoredImage restored = rank.restore();
       assertNotNull(restored);
@@ -153,12 +158,14 @@ final class CrashTest {
   @ParameterizedTest
   @EnumSource(value = FaultPoint.class, names = ".*_RESTORE", mode = EnumSource.Mode.MATCH_ALL)
   void shouldChangeNothingWhenARestoreDiesAt(FaultPoint point) throws Exception {
-    Path directory = Files.createDirectory(base.resolve("store"));
-    runUntilDeath(directory, new Death(FaultPoint.AFTER_RESTORE, 1));
-    Set<String> before = tree(directory);
-    assertTrue(runUntilDeath(directory, new Death(point, 1)));
-    assertEquals(before, tree(directory));
-    assertEquals(CrashingProgram.EPOCHS - 1L, recover(directory));
+    for (boolean chained : Chained.forms(point)) {
+      Path directory = Files.createDirectory(base.resolve("store " + chained));
+      runUntilDeath(directory, new Death(FaultPoint.AFTER_RESTORE, 1), chained);
+      Set<String> before = tree(directory);
+      assertTrue(runUntilDeath(directory, new Death(point, 1), chained));
+      assertEquals(before, tree(directory));
+      assertEquals(CrashingProgram.EPOCHS - 1L, recover(directory, chained));
+    }
   }
 
   @ParameterizedTest
@@ -169,27 +176,38 @@ final class CrashTest {
     "DURING_PRUNE:0:2, 2"
   })
   void shouldRecoverFromAProcessThatIsGone(String fault, long expected) throws Exception {
+    for (boolean chained : Chained.forms(fault)) {
+      // Nothing of a chain is deleted as long as its last one is kept.
+      if (!chained || !fault.startsWith("DURING_PRUNE")) {
+        Path directory = Files.createDirectory(base.resolve("" + chained));
+        dieAsAProcess(directory, fault, chained);
+        assertEquals(expected < 0 ? null : expected, recover(directory, chained));
+      }
+    }
+  }
+
+  private void dieAsAProcess(Path directory, String fault, boolean chained) throws Exception {
+    Path output = base.resolve("output");
     Process program =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-cp",
                 System.getProperty("java.class.path"),
                 CrashingProgram.class.getName(),
-                base.toString(),
-                fault)
+                directory.toString(),
+                fault,
+                "" + chained)
             .redirectErrorStream(true)
-            .redirectOutput(base.resolve("output").toFile())
+            .redirectOutput(output.toFile())
             .start();
     assertTrue(program.waitFor(60, TimeUnit.SECONDS));
-    assertEquals(137, program.exitValue(), Files.readString(base.resolve("output")));
-    Files.delete(base.resolve("output"));
-    assertEquals(expected < 0 ? null : expected, recover(base));
+    assertEquals(137, program.exitValue(), Files.readString(output));
   }
 
   @Test
   void shouldRunToItsEndWithoutAFault() throws Exception {
     Death none = new Death(FaultPoint.MID_BLOCKS, -1);
-    assertEquals(false, runUntilDeath(base, none));
+    assertEquals(false, runUntilDeath(base, none, false));
     assertEquals(
         List.of(3, 3, 3, 3),
         List.of(
@@ -198,5 +216,15 @@ final class CrashTest {
             none.reached.get(FaultPoint.AFTER_PENDING_RECORD),
             none.reached.get(FaultPoint.AFTER_RENAME_BEFORE_PRUNE)));
     assertEquals(6, tree(base).size(), tree(base).toString());
+  }
+
+  @Test
+  void shouldHaveTakenBytesFromOtherImagesWhereItIsChained() throws Exception {
+    assertEquals(false, runUntilDeath(base, new Death(FaultPoint.MID_BLOCKS, -1), true));
+    assertEquals(9, tree(base).size(), tree(base).toString());
+    Path image = base.resolve("job/epoch-1-2/rank-0.image");
+    try (ImageReader reader = ImageReader.open(new SystemFiles(), image)) {
+      assertEquals(2, reader.ancestors().size());
+    }
   }
 }

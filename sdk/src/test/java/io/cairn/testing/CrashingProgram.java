@@ -2,6 +2,7 @@
 package io.cairn.testing;
 
 import io.cairn.image.FaultHook;
+import io.cairn.image.FileOperations;
 import io.cairn.image.SystemFiles;
 import io.cairn.store.StoreSettings;
 import java.nio.ByteBuffer;
@@ -10,7 +11,7 @@ import java.util.Random;
 
 /**
  * A job of one rank that commits three epochs, and dies where it is told to. As a process of its
- * own: {@code main DIRECTORY FAULT}.
+ * own: {@code main DIRECTORY FAULT CHAINED}.
  */
 public final class CrashingProgram {
   public static final int EPOCHS = 3;
@@ -18,36 +19,51 @@ public final class CrashingProgram {
 
   private CrashingProgram() {}
 
-  /** The program's memory after so many steps. */
-  public static byte[] state(long epoch) {
+  /**
+   * The program's memory after so many steps.
+   *
+   * @param chained whether each step changes one block only
+   */
+  public static byte[] state(long epoch, boolean chained) {
     byte[] bytes = new byte[STATE_BYTES];
-    new Random(epoch).nextBytes(bytes);
+    new Random(chained ? 0 : epoch).nextBytes(bytes);
+    for (int past = 1; chained && past <= epoch; past++) {
+      bytes[past * SimulatedRank.BLOCK_BYTES % STATE_BYTES] += (byte) past;
+    }
     return bytes;
   }
 
-  public static StoreSettings settings(Path directory) {
+  /** A rank to run it on. */
+  public static SimulatedRank rank(
+      Path directory, FileOperations files, FaultHook hook, boolean chained) throws Exception {
+    return new SimulatedRank(
+        settings(directory),
+        new ThreadGroupWorld(1).group(0),
+        files,
+        hook,
+        SimulatedRank.chained(chained ? EPOCHS : 1));
+  }
+
+  private static StoreSettings settings(Path directory) {
     return new StoreSettings(directory, "job", 2, 0, 0);
   }
 
   /** Runs the program on a rank that isn't restored yet, from its last epoch on. */
-  public static void run(SimulatedRank rank) throws Exception {
+  public static void run(SimulatedRank rank, boolean chained) throws Exception {
     ByteBuffer state = rank.region("u", STATE_BYTES);
     rank.restore();
     rank.settle();
     for (long epoch = 0; epoch < EPOCHS; epoch++) {
-      state.put(0, state(epoch));
+      state.put(0, state(epoch, chained));
       rank.epoch(epoch, "late");
     }
   }
 
   public static void main(String[] args) throws Exception {
+    boolean chained = Boolean.parseBoolean(args[2]);
     try (SimulatedRank rank =
-        new SimulatedRank(
-            settings(Path.of(args[0])),
-            new ThreadGroupWorld(1).group(0),
-            new SystemFiles(),
-            FaultHook.parse(args[1], 0))) {
-      run(rank);
+        rank(Path.of(args[0]), new SystemFiles(), FaultHook.parse(args[1], 0), chained)) {
+      run(rank, chained);
     }
   }
 }

@@ -11,6 +11,7 @@ import io.cairn.capture.Registry;
 import io.cairn.coordinate.Group;
 import io.cairn.image.EpochId;
 import io.cairn.image.FaultHook;
+import io.cairn.image.ImageReader;
 import io.cairn.natives.NativeErasureCode;
 import io.cairn.restore.Choice;
 import io.cairn.restore.NoUsableEpochException;
@@ -22,6 +23,7 @@ import io.cairn.store.Launch;
 import io.cairn.store.StoreSettings;
 import io.cairn.testing.LocalTransport;
 import io.cairn.testing.NodesJob;
+import io.cairn.testing.SimulatedRank;
 import io.cairn.testing.TestPages;
 import io.cairn.testing.ThreadGroupWorld;
 import io.cairn.testing.UnsyncedFiles;
@@ -55,23 +57,26 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.IntUnaryOperator;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Two epochs are committed and protected on six nodes; then files are erased, corrupted or
- * truncated on up to three of them, and the next launch restores. What it must come to says {@link
- * DamageModel}; docs/damage.md is rendered from it.
+ * Two epochs are committed and protected on six nodes, or three of which each takes bytes from
+ * those before; then files are erased, corrupted or truncated on up to three of them, and the next
+ * launch restores. What it must come to says {@link DamageModel}; docs/damage.md is rendered from
+ * it.
  *
  * <p>One part of the cases is run, another one each time: {@code -Ddamage.seed=N} repeats it,
  * {@code -Ddamage.all=true} runs all. {@code -Ddocs.update=true} writes the document.
  */
 final class DamageMatrixTest {
   private static final Path DOCUMENT = Path.of("..", "docs", "damage.md");
-  private static final int PARTS = 12;
+  private static final int PARTS = 21;
   private static final int AT_ONCE = 3;
   private static final int LARGE = 25; // one case of so many has images of several pieces
+  private static final int BLOCK = SimulatedRank.BLOCK_BYTES;
 
   private static final String MESSAGES =
       """
@@ -83,7 +88,10 @@ final class DamageMatrixTest {
       epoch 2 of generation 1, rank 3: copied from the store of rank 4, as <file>: missing
       epoch 2 of generation 1, rank 3: rebuilt from redundancy set [1, 3, 5], as <file> at offset 812: checksum ...
       epoch 2 of generation 1, the record in the store of rank 3: written anew, as <file>: missing
+      epoch 3 of generation 1, epoch 2 of generation 1, rank 3: copied from the store of rank 4, as <file>: missing
       ```
+
+      The last one is of an older epoch, which epoch 3 takes bytes from.
 
       For an epoch that isn't used, every damaged file that would have been of use:
 
@@ -176,28 +184,81 @@ final class DamageMatrixTest {
     }
   }
 
-  /** One case; both epochs are damaged alike, or the newest only. */
-  private record Case(
-      Scheme scheme, boolean large, What what, How how, List<Integer> nodes, boolean both) {}
+  /** What the job has written. */
+  private enum Job {
+    /** Two epochs of full images. */
+    SMALL(2),
+    /** The same, of several pieces each. */
+    LARGE(2),
+    /** Three epochs: the second takes bytes from the first, the third from both. */
+    CHAIN(3);
 
-  /** A job's files, as they are after two protected epochs. */
-  private record Sample(Map<String, byte[]> files, long[][] imageBytes, NodesJob job) {
+    private final long newest;
 
-    private boolean isRestorable(Case which, long epoch) {
-      return !outcome(which, epoch).isEmpty();
+    Job(long newest) {
+      this.newest = newest;
     }
 
+    /** What an epoch takes bytes from, itself among it. */
+    private List<Long> chain(long epoch) {
+      return this == CHAIN ? LongStream.rangeClosed(1, epoch).boxed().toList() : List.of(epoch);
+    }
+
+    private int stateBytes(int rank) {
+      return switch (this) {
+        case SMALL -> 700 + rank * 2_500;
+        case LARGE -> 400_000 + rank * 130_001;
+        case CHAIN -> (6 + rank) * BLOCK + 700;
+      };
+    }
+  }
+
+  /** Which epochs are damaged, all alike. */
+  private enum When {
+    NEWEST,
+    ALL,
+    OLDEST,
+    MIDDLE;
+
+    private boolean hits(Job job, long epoch) {
+      return switch (this) {
+        case NEWEST -> epoch == job.newest;
+        case ALL -> true;
+        case OLDEST -> epoch == 1;
+        case MIDDLE -> epoch == 2;
+      };
+    }
+  }
+
+  /** One case. */
+  private record Case(Scheme scheme, Job job, What what, How how, List<Integer> nodes, When when) {
+
+    private Damage damage(long epoch) {
+      return when.hits(job, epoch) ? what.on(nodes) : new Damage();
+    }
+  }
+
+  /** A job's files, as they are after its protected epochs. */
+  private record Sample(Map<String, byte[]> files, long[][] imageBytes, NodesJob job) {
+
+    /** With all that it takes bytes from. */
+    private boolean isRestorable(Case which, long epoch) {
+      return which.job().chain(epoch).stream().noneMatch(one -> outcome(which, one).isEmpty());
+    }
+
+    /** Of an epoch's own images. */
     private List<From> outcome(Case which, long epoch) {
-      Damage damage = epoch == 2 || which.both() ? which.what().on(which.nodes()) : new Damage();
-      return new DamageModel(which.scheme(), imageBytes[(int) epoch - 1], damage).outcome();
+      return new DamageModel(which.scheme(), imageBytes[(int) epoch - 1], which.damage(epoch))
+          .outcome();
     }
 
     /** The epoch that is restored; 0 if none is. */
     private long epoch(Case which) {
-      if (isRestorable(which, 2)) {
-        return 2;
+      long epoch = which.job().newest;
+      while (epoch > 0 && !isRestorable(which, epoch)) {
+        epoch--;
       }
-      return isRestorable(which, 1) ? 1 : 0;
+      return epoch;
     }
   }
 
@@ -223,9 +284,16 @@ final class DamageMatrixTest {
       for (What what : What.values()) {
         for (How how : How.values()) {
           for (List<Integer> nodes : nodeSets()) {
-            for (boolean both : List.of(false, true)) {
-              cases.add(new Case(scheme, cases.size() % LARGE == 0, what, how, nodes, both));
+            for (When when : List.of(When.NEWEST, When.ALL)) {
+              Job job = cases.size() % LARGE == 0 ? Job.LARGE : Job.SMALL;
+              cases.add(new Case(scheme, job, what, how, nodes, when));
             }
+          }
+        }
+        for (List<Integer> nodes : nodeSets()) {
+          for (When when : When.values()) {
+            How how = How.values()[cases.size() % How.values().length];
+            cases.add(new Case(scheme, Job.CHAIN, what, how, nodes, when));
           }
         }
       }
@@ -233,63 +301,66 @@ final class DamageMatrixTest {
     return cases;
   }
 
-  private static int stateBytes(boolean large, int rank) {
-    return large ? 400_000 + rank * 130_001 : 700 + rank * 2_500;
-  }
-
-  private static TierSettings tiers(Scheme scheme) {
+  private static TierSettings tiers(Scheme scheme, Job job) {
     return NodesJob.keeping(
         scheme == Scheme.PARTNER
             ? NodesJob.partner()
             : NodesJob.sets(scheme.dataShards, scheme.parityShards),
-        2);
+        (int) job.newest);
   }
 
-  private Sample sample(Scheme scheme, boolean large) throws Exception {
-    Path place = base.resolve(scheme + (large ? "-large" : "-small"));
-    NodesJob job = new NodesJob(place, NODES, rank -> stateBytes(large, rank)).keeping(2);
+  private Sample sample(Scheme scheme, Job kind) throws Exception {
+    Path place = base.resolve(scheme + "-" + kind);
+    NodesJob job = new NodesJob(place, NODES, kind::stateBytes).keeping((int) kind.newest);
+    if (kind == Job.CHAIN) {
+      job.chained((int) kind.newest);
+    }
     String tier = scheme == Scheme.PARTNER ? "partner" : "set";
     job.launch(IntUnaryOperator.identity())
-        .with(tiers(scheme))
+        .with(tiers(scheme, kind))
         .run(
             (rank, state) -> {
               assertNull(rank.restore());
               assertEquals(List.of(), rank.shortcomings());
-              for (long epoch = 1; epoch <= 2; epoch++) {
+              for (long epoch = 1; epoch <= kind.newest; epoch++) {
                 job.epoch(rank, state, epoch);
                 rank.news.await("protected " + tier + " " + epoch);
               }
             });
     Map<String, byte[]> files = new TreeMap<>();
-    long[][] imageBytes = new long[2][NODES];
+    long[][] imageBytes = new long[(int) kind.newest][NODES];
     try (Stream<Path> all = Files.walk(place)) {
       for (Path file : all.filter(Files::isRegularFile).toList()) {
         files.put(place.relativize(file).toString(), Files.readAllBytes(file));
       }
     }
     for (int rank = 0; rank < NODES; rank++) {
-      for (int epoch = 1; epoch <= 2; epoch++) {
-        imageBytes[epoch - 1][rank] =
-            Files.size(job.epoch(rank, epoch).resolve("rank-" + rank + ".image"));
+      for (int epoch = 1; epoch <= kind.newest; epoch++) {
+        Path image = job.epoch(rank, epoch).resolve("rank-" + rank + ".image");
+        imageBytes[epoch - 1][rank] = Files.size(image);
+        assertEquals(kind.chain(epoch).size() - 1, ancestors(image), image::toString);
       }
     }
     return new Sample(files, imageBytes, job);
   }
 
-  /** A file's place in the damage; null if it isn't damaged whatever the case. */
+  private static int ancestors(Path image) throws IOException {
+    try (ImageReader reader = ImageReader.open(new UnsyncedFiles(), image)) {
+      return reader.ancestors().size();
+    }
+  }
+
+  /** Whether a file is damaged. */
   private static boolean isHit(Case which, String name) {
     String[] parts = name.split("/", -1);
     int node = Integer.parseInt(parts[0].substring("node".length()));
     if (parts.length == 3) {
       return which.what() == What.NODE
-          && which.both()
+          && which.when() == When.ALL
           && which.nodes().contains(node)
           && !parts[2].equals("lock");
     }
-    if (!which.both() && parts[2].equals("epoch-1-1")) {
-      return false;
-    }
-    Damage damage = which.what().on(which.nodes());
+    Damage damage = which.damage(Long.parseLong(parts[2].substring("epoch-1-".length())));
     return switch (parts[3]) {
       case "record" -> damage.records.contains(node);
       case "partner-record", "set-record" -> damage.tierRecords.contains(node);
@@ -299,12 +370,18 @@ final class DamageMatrixTest {
     };
   }
 
-  private static byte[] damaged(byte[] sound, How how, Random random) {
-    if (how == How.TRUNCATE) {
+  private static byte[] damaged(byte[] sound, Case which, String name, Random random) {
+    if (which.how() == How.TRUNCATE) {
       return Arrays.copyOf(sound, random.nextInt(sound.length));
     }
     byte[] bytes = sound.clone();
-    bytes[random.nextInt(bytes.length)] ^= (byte) (1 << random.nextInt(8));
+    int at = random.nextInt(bytes.length);
+    if (which.job() == Job.CHAIN && name.endsWith(".image")) {
+      // Not a block that a newer epoch has changed, nor messages of an older one: nobody reads them
+      // again. Header and first block, then: every epoch needs them of all its images.
+      at = random.nextInt(2 * BLOCK);
+    }
+    bytes[at] ^= (byte) (1 << random.nextInt(8));
     return bytes;
   }
 
@@ -326,7 +403,8 @@ final class DamageMatrixTest {
       }
       Path path = place.resolve(file.getKey());
       Files.createDirectories(path.getParent());
-      Files.write(path, hit ? damaged(file.getValue(), which.how(), random) : file.getValue());
+      Files.write(
+          path, hit ? damaged(file.getValue(), which, file.getKey(), random) : file.getValue());
       left.remove(path);
     }
     for (Path path : left) {
@@ -410,7 +488,7 @@ final class DamageMatrixTest {
                         place,
                         world.group(rank),
                         transports.transport(rank),
-                        stateBytes(which.large(), rank)))) {
+                        which.job().stateBytes(rank)))) {
       results.add(outcome.get());
     }
     assertEquals(0, transports.unreceived(), "messages are left");
@@ -422,19 +500,38 @@ final class DamageMatrixTest {
 
   private static void check(Sample sample, Case which, Result result, Path place) {
     assertEquals(sample.epoch(which), result.epoch(), () -> result.toString());
-    for (long epoch = 2; epoch > result.epoch(); epoch--) {
-      assertNamed(which, epoch, result.reasons(), place);
+    for (long epoch = which.job().newest; epoch > result.epoch(); epoch--) {
+      // Only once its own images are whole, those that they take bytes from are looked for.
+      boolean own = sample.outcome(which, epoch).isEmpty();
+      for (long one : own ? List.of(epoch) : which.job().chain(epoch)) {
+        if (sample.outcome(which, one).isEmpty()) {
+          assertNamed(which, epoch, one, result.reasons(), place);
+        }
+      }
     }
     if (result.epoch() == 0) {
       assertTrue(result.reasons().get(0).startsWith("no committed epoch can be restored"));
       return;
     }
-    List<From> froms = sample.outcome(which, result.epoch());
-    boolean damaged = which.both() || result.epoch() == 2;
-    Damage damage = damaged ? which.what().on(which.nodes()) : new Damage();
+    for (long epoch : which.job().chain(result.epoch())) {
+      checkRecovered(sample, which, result, epoch);
+    }
+  }
+
+  /** What is said of the images of the epoch that is restored, or of one that it needs. */
+  private static void checkRecovered(Sample sample, Case which, Result result, long epoch) {
+    List<From> froms = sample.outcome(which, epoch);
+    Damage damage = which.damage(epoch);
+    String begin = title(result.epoch(), epoch);
+    // Nobody looks at the records of an epoch that is only needed while all images are sound.
+    boolean looked =
+        epoch == result.epoch()
+            || !which.damage(result.epoch()).records.isEmpty()
+            || which.job().chain(result.epoch()).stream()
+                .anyMatch(one -> !which.damage(one).images.isEmpty());
     for (int rank = 0; rank < NODES; rank++) {
-      String begin = "epoch " + result.epoch() + " of generation 1, rank " + rank + ": ";
-      String image = "/node" + rank + "/job/epoch-1-" + result.epoch() + "/rank-" + rank;
+      String beginOfRank = begin + "rank " + rank + ": ";
+      String place = "/node" + rank + "/job/epoch-1-" + epoch;
       String source =
           switch (froms.get(rank)) {
             case OWN -> null;
@@ -445,30 +542,43 @@ final class DamageMatrixTest {
       List<String> lines =
           result.recovered().stream()
               .filter(
-                  line -> line.startsWith(begin + "copied") || line.startsWith(begin + "rebuilt"))
+                  line ->
+                      line.startsWith(beginOfRank + "copied")
+                          || line.startsWith(beginOfRank + "rebuilt"))
               .toList();
       assertEquals(source == null ? 0 : 1, lines.size(), () -> result.toString());
       if (source != null) {
-        assertTrue(lines.get(0).startsWith(begin + source), lines.get(0));
-        assertTrue(lines.get(0).contains(image), lines.get(0));
-      } else if (damage.records.contains(rank)) {
-        assertSaid(result.recovered(), "the record in the store of rank " + rank);
-        assertSaid(
-            result.recovered(), "/node" + rank + "/job/epoch-1-" + result.epoch() + "/record");
+        assertTrue(lines.get(0).startsWith(beginOfRank + source), lines.get(0));
+        assertTrue(lines.get(0).contains(place + "/rank-" + rank), lines.get(0));
+      } else if (looked && damage.records.contains(rank)) {
+        assertSaid(result.recovered(), begin + "the record in the store of rank " + rank);
+        assertSaid(result.recovered(), place + "/record");
       }
     }
   }
 
+  /** How what is said of an epoch begins, for the sake of another or its own. */
+  private static String title(long wanted, long epoch) {
+    String title = "epoch " + wanted + " of generation 1, ";
+    return epoch == wanted ? title : title + "epoch " + epoch + " of generation 1, ";
+  }
+
   /** An epoch that isn't used: the reasons name what is damaged and would have been of use. */
-  private static void assertNamed(Case which, long epoch, List<String> reasons, Path place) {
-    Damage damage = which.what().on(which.nodes());
+  private static void assertNamed(
+      Case which, long wanted, long epoch, List<String> all, Path place) {
+    Damage damage = which.damage(epoch);
+    // What could be recovered for the sake of a newer epoch, in vain, was said there.
+    String title = title(epoch, epoch);
+    List<String> reasons = all.stream().filter(line -> line.contains(title)).toList();
     boolean sets = which.scheme() != Scheme.PARTNER;
     for (int node = 0; node < NODES; node++) {
       Path there = place.resolve("node" + node).resolve("job").resolve("epoch-1-" + epoch);
       if (damage.images.contains(node)) {
         assertSaid(reasons, there + "/rank-" + node + ".image");
       }
-      if (damage.records.contains(node)) {
+      // What an older epoch's images are, the newer one says: a record that isn't there isn't
+      // missed.
+      if (damage.records.contains(node) && (epoch == wanted || which.how() != How.ERASE)) {
         assertSaid(reasons, there + "/record");
       }
       if (damage.tierRecords.contains(node)) {
@@ -511,16 +621,19 @@ final class DamageMatrixTest {
 
             <!-- Rendered from DamageModel by DamageMatrixTest; change it there. -->
 
-            Six nodes with a rank each have committed two epochs, and each epoch is protected. Then files are erased, or
-            truncated, or a bit of them is flipped, on one to three of the nodes, and the job is launched again. It restores
-            the newest epoch that can be made whole: from the rank's own image, from its partner copy, or rebuilt from its
-            redundancy set. Each file counts as lost, however it was damaged; the state is the epoch's, to the bit, or there is
-            none. In the tables, *comes back* is the share of the sets of nodes of that kind after whose damage the epoch is
+            Six nodes with a rank each have committed two epochs, or three of which each takes bytes from those before, and
+            each epoch is protected. Then files are erased, or truncated, or a bit of them is flipped, on one to three of the
+            nodes, and the job is launched again. It restores the newest epoch that can be made whole: from the rank's own image,
+            from its partner copy, or rebuilt from its redundancy set. Each file counts as lost, however it was damaged; the
+            state is the epoch's, to the bit, or there is none. In the tables, *comes back* is the share of the sets of nodes of that kind after whose damage the epoch is
             whole again. That of a set is more than its k+m promises where images differ in size: beyond the end of a short one
             are zeros, which can't be lost.
 
             - If the damaged epoch is the newest only, and it doesn't come back, the older one is restored, and why is said.
-            - If both are damaged alike, and neither comes back, the launch is refused, with every reason.
+            - If all are damaged alike, and none comes back, the launch is refused, with every reason.
+            - An epoch that takes bytes from older ones (`cairn.full.every`) comes back if these do, too, each by what is left
+              of its own files. If one doesn't, all that take bytes from it are passed over, and the newest that doesn't is
+              restored. A block of an older image that a newer one has replaced isn't missed.
             - A store that has lost everything, or has been replaced by an empty one, is filled again. The same goes for its
               records, wherever any sound record says what they said.
 
@@ -528,7 +641,7 @@ final class DamageMatrixTest {
     for (Scheme scheme : Scheme.values()) {
       text.append("## ").append(capital(scheme.words)).append("\n\n");
       text.append("| damaged | on | comes back | from |\n|---|---|---|---|\n");
-      Sample sample = sample(scheme, false);
+      Sample sample = sample(scheme, Job.SMALL);
       for (What what : What.values()) {
         rows(scheme, what, sample, text);
       }
@@ -551,7 +664,7 @@ final class DamageMatrixTest {
       for (List<Integer> nodes : nodeSets()) {
         if (Where.of(nodes) == where) {
           List<From> outcome =
-              sample.outcome(new Case(scheme, false, what, How.ERASE, nodes, true), 2);
+              sample.outcome(new Case(scheme, Job.SMALL, what, How.ERASE, nodes, When.ALL), 2);
           total++;
           whole += outcome.isEmpty() ? 0 : 1;
           froms.addAll(outcome);
@@ -586,8 +699,8 @@ final class DamageMatrixTest {
     System.out.println("-Ddamage.seed=" + seed + (all ? " -Ddamage.all=true" : ""));
     Map<String, Sample> samples = new ConcurrentHashMap<>();
     for (Scheme scheme : Scheme.values()) {
-      for (boolean large : List.of(false, true)) {
-        samples.put(scheme + " " + large, sample(scheme, large));
+      for (Job job : Job.values()) {
+        samples.put(scheme + " " + job, sample(scheme, job));
       }
     }
     List<Case> cases = allCases();
@@ -606,7 +719,7 @@ final class DamageMatrixTest {
               () -> {
                 Path place = places.take();
                 try {
-                  run(samples.get(which.scheme() + " " + which.large()), which, place, random);
+                  run(samples.get(which.scheme() + " " + which.job()), which, place, random);
                 } finally {
                   places.add(place);
                 }

@@ -10,6 +10,8 @@ import io.cairn.coordinate.Capture.PendingImage;
 import io.cairn.image.EpochId;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FaultPoint;
+import io.cairn.image.ImageReader;
+import io.cairn.testing.Chained;
 import io.cairn.testing.FaultyFiles;
 import io.cairn.testing.NodesJob;
 import io.cairn.testing.UnsyncedFiles;
@@ -74,10 +76,20 @@ final class TierCrashTest {
     }
   }
 
-  private NodesJob job() throws IOException {
-    // Of four pieces and more, and of one.
-    return new NodesJob(
-        Files.createTempDirectory(base, "job"), RANKS, r -> r % 2 == 0 ? 3000 : 600_000);
+  private NodesJob job(boolean chained) throws IOException {
+    // Of four pieces and more, and of one: of the latter every block changes, so that their images
+    // are full always.
+    NodesJob job =
+        new NodesJob(
+            Files.createTempDirectory(base, "job"), RANKS, r -> r % 2 == 0 ? 3000 : 600_000);
+    return chained ? job.chained(4) : job;
+  }
+
+  private static void assertChained(NodesJob job, boolean chained) throws IOException {
+    Path image = job.epoch(VICTIM, 2).resolve("rank-" + (2 * VICTIM + 1) + ".image");
+    try (ImageReader reader = ImageReader.open(new UnsyncedFiles(), image)) {
+      assertEquals(chained ? 1 : 0, reader.ancestors().size());
+    }
   }
 
   private static TierSettings tiers(String tier) {
@@ -118,31 +130,39 @@ final class TierCrashTest {
     "set, AFTER_PROTECTION_STREAMS", "set, AFTER_PENDING_PROTECTION"
   })
   void shouldHaveTheCommittedEpochAfterANodeDiedAt(String tier, FaultPoint point) throws Exception {
-    // Each of the node's two ranks passes the point once for epoch 1, and then for epoch 2.
-    for (int nth = 3; nth <= 4; nth++) {
-      NodesJob job = job();
-      Death death = new Death(point, nth);
-      assertTrue(dieProtecting(job, tiers(tier), death, tier), "time " + nth);
-      // The node comes back with its disk: nothing is lost, and the epoch is protected.
-      job.launch(r -> r / 2)
-          .with(tiers(tier))
-          .run(
-              (rank, state) -> {
-                job.assertRestored(rank, state, 2);
-                assertEquals(List.of(), rank.recovered);
-                NodesJob.awaitRecord(rank, tierOf(tier), new EpochId(1, 2));
-              });
-      job.wipe(VICTIM);
-      job.launch(r -> r / 2)
-          .with(tiers(tier))
-          .run(
-              (rank, state) -> {
-                job.assertRestored(rank, state, 2);
-                NodesJob.awaitRecord(rank, tierOf(tier), new EpochId(1, 2));
-                rank.settle();
-                assertNothingPending(rank.directory.directory());
-              });
+    for (boolean chained : Chained.forms(tier, point)) {
+      // Each of the node's two ranks passes the point once for epoch 1, and then for epoch 2.
+      for (int nth = 3; nth <= 4; nth++) {
+        dieAndComeBack(tier, point, nth, chained);
+      }
     }
+  }
+
+  private void dieAndComeBack(String tier, FaultPoint point, int nth, boolean chained)
+      throws Exception {
+    NodesJob job = job(chained);
+    Death death = new Death(point, nth);
+    assertTrue(dieProtecting(job, tiers(tier), death, tier), "time " + nth);
+    assertChained(job, chained);
+    // The node comes back with its disk: nothing is lost, and the epoch is protected.
+    job.launch(r -> r / 2)
+        .with(tiers(tier))
+        .run(
+            (rank, state) -> {
+              job.assertRestored(rank, state, 2);
+              assertEquals(List.of(), rank.recovered);
+              NodesJob.awaitRecord(rank, tierOf(tier), new EpochId(1, 2));
+            });
+    job.wipe(VICTIM);
+    job.launch(r -> r / 2)
+        .with(tiers(tier))
+        .run(
+            (rank, state) -> {
+              job.assertRestored(rank, state, 2);
+              NodesJob.awaitRecord(rank, tierOf(tier), new EpochId(1, 2));
+              rank.settle();
+              assertNothingPending(rank.directory.directory());
+            });
   }
 
   /** A record of before may be there while the protection anew is still under way. */
@@ -171,18 +191,26 @@ final class TierCrashTest {
   })
   void shouldHaveTheProtectedEpochAfterANodeDiedForGoodAt(
       String tier, FaultPoint point, long expected) throws Exception {
-    NodesJob job = job();
-    // Local retention alone would delete epoch 1, which is all that a lost node leaves.
-    assertTrue(dieProtecting(job, tiers(tier), new Death(point, 3), tier));
-    job.wipe(VICTIM);
-    job.launch(r -> r / 2)
-        .with(tiers(tier))
-        .run((rank, state) -> job.assertRestored(rank, state, expected));
+    for (boolean chained : Chained.forms("for good", tier, point)) {
+      NodesJob job = job(chained);
+      // Local retention alone would delete epoch 1, which is all that a lost node leaves.
+      assertTrue(dieProtecting(job, tiers(tier), new Death(point, 3), tier));
+      assertChained(job, chained);
+      job.wipe(VICTIM);
+      job.launch(r -> r / 2)
+          .with(tiers(tier))
+          .run((rank, state) -> job.assertRestored(rank, state, expected));
+    }
   }
 
   @Test
   void shouldUseCopiesThatAPendingRecordNames() throws Exception {
-    NodesJob job = job();
+    for (boolean chained : Chained.forms("pending record")) {
+      useCopiesThatAPendingRecordNames(job(chained));
+    }
+  }
+
+  private static void useCopiesThatAPendingRecordNames(NodesJob job) throws Exception {
     Death death = new Death(FaultPoint.AFTER_PENDING_PROTECTION, 3);
     assertTrue(dieProtecting(job, NodesJob.partner(), death, "partner"));
     assertTrue(Files.exists(job.epoch(VICTIM, 2).resolve("pending-partner-record")));
@@ -197,49 +225,64 @@ final class TierCrashTest {
   @ParameterizedTest
   @ValueSource(strings = {"partner", "set"})
   void shouldRecoverAfterANodeDiedInARecovery(String tier) throws Exception {
-    TierSettings tiers = tiers(tier);
-    for (int nth = 1; nth <= 2; nth++) {
-      NodesJob job = job();
-      job.launch(r -> r / 2)
-          .with(tiers)
-          .run(
-              (rank, state) -> {
-                assertNull(rank.restore());
-                job.epoch(rank, state, 1);
-                rank.news.await("protected " + tier + " 1");
-              });
-      job.wipe(VICTIM);
-      Death death = new Death(FaultPoint.AFTER_RECOVERED_IMAGE, nth);
-      NodesJob.Launch launch = job.launch(r -> r / 2).with(tiers);
-      death.of(launch);
-      launch
-          .outcomes((rank, state) -> rank.restore())
-          .forEach(o -> assertTrue(o.failure() != null));
-      assertTrue(death.died.get());
-      List<List<String>> recovered = new ArrayList<>();
-      job.launch(r -> r / 2)
-          .with(tiers)
-          .run(
-              (rank, state) -> {
-                job.assertRestored(rank, state, 1);
-                rank.news.await("protected " + tier + " 1");
-                synchronized (recovered) {
-                  recovered.add(rank.recovered);
-                }
-              });
-      // What was in its place already isn't fetched again.
-      assertFalse(recovered.get(0).isEmpty());
-      assertTrue(recovered.get(0).size() <= 2, () -> recovered.get(0).toString());
-      job.wipe(0);
-      job.launch(r -> r / 2).with(tiers).run((rank, state) -> job.assertRestored(rank, state, 1));
+    for (boolean chained : Chained.forms("recovery", tier)) {
+      // Of a chain, an image more is missing.
+      for (int nth = 1; nth <= (chained ? 3 : 2); nth++) {
+        dieInARecovery(tier, nth, job(chained), chained ? 2 : 1);
+      }
     }
+  }
+
+  private static void dieInARecovery(String tier, int nth, NodesJob job, int epochs)
+      throws Exception {
+    TierSettings tiers = tiers(tier);
+    job.launch(r -> r / 2)
+        .with(tiers)
+        .run(
+            (rank, state) -> {
+              assertNull(rank.restore());
+              for (int epoch = 1; epoch <= epochs; epoch++) {
+                job.epoch(rank, state, epoch);
+                rank.news.await("protected " + tier + " " + epoch);
+                rank.group.allGather(new byte[0]);
+              }
+            });
+    job.wipe(VICTIM);
+    Death death = new Death(FaultPoint.AFTER_RECOVERED_IMAGE, nth);
+    NodesJob.Launch launch = job.launch(r -> r / 2).with(tiers);
+    death.of(launch);
+    launch.outcomes((rank, state) -> rank.restore()).forEach(o -> assertTrue(o.failure() != null));
+    assertTrue(death.died.get());
+    List<List<String>> recovered = new ArrayList<>();
+    job.launch(r -> r / 2)
+        .with(tiers)
+        .run(
+            (rank, state) -> {
+              job.assertRestored(rank, state, epochs);
+              rank.news.await("protected " + tier + " " + epochs);
+              synchronized (recovered) {
+                recovered.add(rank.recovered);
+              }
+            });
+    // What was in its place already isn't fetched again.
+    assertFalse(recovered.get(0).isEmpty());
+    assertTrue(recovered.get(0).size() <= 1 + epochs, () -> recovered.get(0).toString());
+    job.wipe(0);
+    job.launch(r -> r / 2)
+        .with(tiers)
+        .run((rank, state) -> job.assertRestored(rank, state, epochs));
   }
 
   @Test
   void shouldNotUseAnAbandonedEpochsCopiesOfACommitThatWaitedForThem() throws Exception {
+    for (boolean chained : Chained.forms("abandoned")) {
+      abandonWhatIsCopied(job(chained));
+    }
+  }
+
+  private static void abandonWhatIsCopied(NodesJob job) throws Exception {
     TierSettings tiers =
         NodesJob.tiers(1, Optional.empty(), Optional.empty(), Optional.of(Tier.PARTNER));
-    NodesJob job = job();
     job.launch(r -> r / 2)
         .with(tiers)
         .run(
