@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.cairn.capture.CaptureSettings;
 import io.cairn.capture.ImageCapture;
+import io.cairn.capture.PageMode;
 import io.cairn.capture.Registry;
 import io.cairn.coordinate.Capture.PendingImage;
 import io.cairn.coordinate.Capture.Progress;
@@ -21,6 +22,7 @@ import io.cairn.image.ReadSettings;
 import io.cairn.image.SystemFiles;
 import io.cairn.natives.NativeFileSpace;
 import io.cairn.natives.NativePages;
+import io.cairn.natives.NativeWrittenPages;
 import io.cairn.store.JobDirectory;
 import io.cairn.store.Launch;
 import io.cairn.store.StoreSettings;
@@ -29,6 +31,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -36,7 +40,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * A rank of more than 4 GiB, one region of which has 3, in real memory and on a real disk, stored
- * as it is.
+ * as it is; and once more, of which a few pages were written, far apart.
  */
 @Timeout(600)
 final class LargeRankTest {
@@ -58,9 +62,20 @@ final class LargeRankTest {
     return 0;
   }
 
-  /** A number in each page that no other page has. */
+  // Pages that are written after the first image: at the borders of what an int can count, in the
+  // region and in the image, where the second region begins behind the first.
+  private static final List<Set<Long>> WRITTEN =
+      List.of(
+          Set.of(0L, (2L << 30) - PAGE, 2L << 30, (2L << 30) + 5 * PAGE, FIRST_BYTES - PAGE),
+          Set.of((1L << 30) - PAGE, 1L << 30, 2L << 30));
+
+  /** A number in each page that no other page has, nor the same page before it was written. */
   private static long stamp(int region, long at) {
     return (at / PAGE + 1) * 0x9E3779B97F4A7C15L ^ region;
+  }
+
+  private static long stampAtTheEnd(int region, long at) {
+    return WRITTEN.get(region - 1).contains(at) ? ~stamp(region, at) : stamp(region, at);
   }
 
   private interface PageUser {
@@ -72,14 +87,13 @@ final class LargeRankTest {
       int length = (int) Math.min(PIECE, lengthBytes - from);
       ByteBuffer piece = pages.view(address + from, length);
       for (int at = 0; at < length; at += PAGE) {
-        // Not always at the page's beginning.
-        user.use(piece, at + 8 * (int) ((from + at) / PAGE % (PAGE / 8)), from + at);
+        user.use(piece, at + place(from + at), from + at);
       }
     }
   }
 
   @Test
-  void shouldBringBackMoreThanFourGibibytes() throws Exception {
+  void shouldBringBackMoreThanFourGibibytesAndWhatWasWrittenSince() throws Exception {
     long memory = availableBytes();
     assumeTrue(
         memory >= NEEDED_BYTES,
@@ -106,11 +120,20 @@ final class LargeRankTest {
               System::nanoTime)) {
         forEachPage(first, FIRST_BYTES, (p, at, offset) -> p.putLong(at, stamp(1, offset)));
         forEachPage(second, SECOND_BYTES, (p, at, offset) -> p.putLong(at, stamp(2, offset)));
-        save(registry, directory, files);
+        try (ImageCapture capture = capture(registry, directory, files)) {
+          assertTrue(save(capture, 0) > FIRST_BYTES + SECOND_BYTES, "stored as it is");
+          writeSome(1, first);
+          writeSome(2, second);
+          long written = save(capture, 1);
+          // Elsewhere the second image is full, too.
+          if (canTellWrittenPages()) {
+            assertTrue(written < 1 << 20, "of the pages that were written only: " + written);
+          }
+        }
         forEachPage(first, FIRST_BYTES, (p, at, offset) -> p.putLong(at, -1));
         forEachPage(second, SECOND_BYTES, (p, at, offset) -> p.putLong(at, -1));
         new Restorer(pages, registry, files, FaultHook.NONE, new ReadSettings(2, DirectMode.AUTO))
-            .restore(directory, directory.epochId(0), group)
+            .restore(directory, directory.epochId(1), group)
             .close();
       }
       forEachPage(first, FIRST_BYTES, (p, at, offset) -> assertSame(1, offset, p.getLong(at)));
@@ -122,26 +145,48 @@ final class LargeRankTest {
   }
 
   private static void assertSame(int region, long offset, long found) {
-    if (found != stamp(region, offset)) {
-      assertEquals(stamp(region, offset), found, "region " + region + ", page at " + offset);
+    if (found != stampAtTheEnd(region, offset)) {
+      assertEquals(
+          stampAtTheEnd(region, offset), found, "region " + region + ", page at " + offset);
     }
   }
 
-  private void save(Registry registry, JobDirectory directory, FileOperations files)
-      throws Exception {
+  private void writeSome(int region, long address) {
+    for (long offset : WRITTEN.get(region - 1)) {
+      pages.view(address + offset, PAGE).putLong(place(offset), stampAtTheEnd(region, offset));
+    }
+  }
+
+  /** Where the number is in a page: not always at its beginning. */
+  private static int place(long offset) {
+    return 8 * (int) (offset / PAGE % (PAGE / 8));
+  }
+
+  private static boolean canTellWrittenPages() {
+    try (NativeWrittenPages written = new NativeWrittenPages()) {
+      return written.available();
+    }
+  }
+
+  private ImageCapture capture(Registry registry, JobDirectory directory, FileOperations files) {
     CaptureSettings settings =
         new CaptureSettings(
-            128 << 20, ImageHeader.DEFAULT_BLOCK_BYTES, EncodeMode.FAST, 0, DirectMode.AUTO, 2, 1);
-    try (ImageCapture capture =
+            128 << 20, ImageHeader.DEFAULT_BLOCK_BYTES, EncodeMode.FAST, 0, DirectMode.AUTO, 2, 8);
+    ImageCapture capture =
         new ImageCapture(
-            pages, registry, directory, settings, files, FaultHook.NONE, System::nanoTime)) {
-      PendingImage image = capture.capture(0, 7);
-      image.seal(new SealedChannels(0, 0, 0, 0, 0, () -> {}));
-      while (image.progress() == Progress.RUNNING) {
-        Thread.sleep(10);
-      }
-      assertEquals(Progress.DONE, image.progress(), () -> "failed: " + image.failure());
-      assertTrue(image.lengthBytes() > FIRST_BYTES + SECOND_BYTES, "stored as it is");
+            pages, registry, directory, settings, files, FaultHook.NONE, System::nanoTime);
+    capture.copyPages(PageMode.WRITTEN, NativeWrittenPages::new);
+    return capture;
+  }
+
+  private static long save(ImageCapture capture, long epoch) throws Exception {
+    PendingImage image = capture.capture(epoch, 7 + epoch);
+    image.seal(new SealedChannels(0, 0, 0, 0, 0, () -> {}));
+    while (image.progress() == Progress.RUNNING) {
+      Thread.sleep(10);
     }
+    assertEquals(Progress.DONE, image.progress(), () -> "failed: " + image.failure());
+    image.committed();
+    return image.lengthBytes();
   }
 }
