@@ -2,13 +2,20 @@
 #include "page/page_tracker.hpp"
 
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <random>
 #include <set>
@@ -253,6 +260,49 @@ TEST_F(Tracked, shouldGoOnAfterAForkAndKnowNothingInTheChild) {
   memory.write(2);  // a copy on write, now
   region.scan();
   EXPECT_EQ(Set({1, 2}), written(region));
+}
+
+TEST_F(Tracked, shouldNeedNoPrivilege) {
+  if (geteuid() != 0) GTEST_SKIP() << "this process has none to give up";
+  pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    constexpr unsigned nobody = 65534;
+    if (setresgid(nobody, nobody, nobody) || setresuid(nobody, nobody, nobody)) _exit(2);
+    prctl(PR_SET_DUMPABLE, 1);  // as after the start of any program: /proc/self is its own
+    PageTracker mine;
+    _exit(mine.tracking() == Tracking::USERFAULTFD ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(child, waitpid(child, &status, 0));
+  EXPECT_EQ(0, status);
+}
+
+TEST_F(Tracked, shouldSayThatTheCallIsForbidden) {
+  for (int error : {EPERM, ENOSYS}) {
+    pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      sock_filter filter[] = {
+          BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_userfaultfd, 0, 1),
+          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)),
+          BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      };
+      sock_fprog program = {sizeof filter / sizeof *filter, filter};
+      if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) _exit(2);
+      PageTracker mine;
+      Memory memory(2);
+      TrackedRegion region(mine, memory.address(), memory.bytes);
+      std::string expected = std::string("userfaultfd: ") + std::strerror(error);
+      bool said = mine.reason().compare(0, expected.size(), expected) == 0;
+      bool other = mine.tracking() == Tracking::SOFT_DIRTY ? region.begin(1) : !region.begin(1);
+      _exit(said && mine.tracking() != Tracking::USERFAULTFD && other ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(child, waitpid(child, &status, 0));
+    EXPECT_EQ(0, status) << std::strerror(error);
+  }
 }
 
 TEST_F(Tracked, shouldWatchAPartToGuessTheWhole) {
