@@ -7,8 +7,6 @@ import io.cairn.image.EpochId;
 import io.cairn.image.EpochRecord;
 import io.cairn.image.FileOperations;
 import io.cairn.image.ForeignImageException;
-import io.cairn.image.ImageChain;
-import io.cairn.image.ImageReader;
 import io.cairn.image.ImageTarget;
 import io.cairn.image.JobIdentity;
 import io.cairn.image.StateFile;
@@ -22,8 +20,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
 import java.util.UUID;
 import java.util.function.LongSupplier;
 
@@ -304,41 +300,17 @@ public final class JobDirectory implements ImageTarget, Closeable {
     long[] shared = {0};
     shareWithOthers(
         () -> {
-          shared[0] = newestGeneration(sharedView.orElseThrow());
+          shared[0] = writer(sharedView.orElseThrow()).newestGeneration();
           return "";
         });
     List<String> known =
         Together.runText(
-            group, () -> Long.toString(Math.max(shared[0], leader() ? newestGeneration(view) : 0)));
+            group,
+            () ->
+                Long.toString(Math.max(shared[0], leader() ? writer(view).newestGeneration() : 0)));
     generation = known.stream().mapToLong(Long::parseLong).max().orElseThrow() + 1;
     Together.runText(group, () -> leader() ? writeGeneration(view) : "");
     shareWithOthers(() -> writeGeneration(sharedView.orElseThrow()));
-  }
-
-  private long newestGeneration(StoreView view) throws IOException {
-    long newest = 0;
-    for (EpochId epoch : view.epochs()) {
-      newest = Math.max(newest, epoch.generation());
-    }
-    try {
-      newest = Math.max(newest, view.newest().map(StoreView.Newest::generation).orElse(0L));
-    } catch (CorruptImageException e) {
-      logger.log(
-          System.Logger.Level.WARNING, "{0}; going on from the newest epoch's", e.getMessage());
-    }
-    return newest;
-  }
-
-  private String writeGeneration(StoreView view) throws IOException {
-    files.publish(
-        view.directory().resolve(StoreView.GENERATION),
-        StateFile.builder(StoreView.GENERATION)
-            .field("generation", generation)
-            .field("host", launch.host())
-            .field("pid", launch.pid())
-            .field("started", launch.started())
-            .toBytes());
-    return "";
   }
 
   /** The store that knows most tells all: which of them a launch finds again is chance. */
@@ -376,30 +348,16 @@ public final class JobDirectory implements ImageTarget, Closeable {
   }
 
   void requireNewestIn(StoreView view) throws IOException {
-    StoreView.Newest newest =
-        view.newest()
-            .orElseThrow(
-                () ->
-                    new NoSuchFileException(
-                        view.directory().resolve(StoreView.GENERATION).toString()));
-    if (newest.generation() != generation) {
-      throw new FencedException(
-          "generation "
-              + newest.generation()
-              + " of job "
-              + job.jobId()
-              + " (process "
-              + newest.pid()
-              + " on "
-              + newest.host()
-              + " since "
-              + newest.started()
-              + ") has taken over "
-              + view.directory()
-              + "; this is generation "
-              + generation
-              + ", and commits nothing any more");
-    }
+    writer(view).requireNewest(job.jobId(), generation);
+  }
+
+  private StoreWriter writer(StoreView store) {
+    return new StoreWriter(store, files);
+  }
+
+  private String writeGeneration(StoreView store) throws IOException {
+    writer(store).writeGeneration(generation, launch);
+    return "";
   }
 
   /**
@@ -430,67 +388,15 @@ public final class JobDirectory implements ImageTarget, Closeable {
     return directory.resolve(epoch.directoryName());
   }
 
-  /**
-   * Writes an epoch's pending record in a store of the job, after a look at each image and at those
-   * that it takes bytes from.
-   *
-   * @param ranks whose images the store has
-   * @throws IOException if these are all images of the epoch, and not those with that digest
-   */
+  /** As {@link StoreWriter#writePending}, in a store of the job. */
   void writePending(StoreView store, EpochId epoch, List<Integer> ranks, long jobDigest)
       throws IOException {
-    List<EpochRecord.Image> images = new ArrayList<>();
-    Set<EpochId> refersTo = new TreeSet<>();
-    long sum = 0;
-    for (int rank : ranks) {
-      try (ImageChain chain =
-          ImageChain.open(
-              files, store.imageFile(epoch, rank), older -> store.imageFile(older, rank))) {
-        ImageReader image = chain.newest();
-        image.requireIdentity(job, epoch, rank);
-        image.ancestors().forEach(ancestor -> refersTo.add(ancestor.epoch()));
-        images.add(new EpochRecord.Image(rank, image.lengthBytes(), image.digest()));
-        sum += EpochRecord.digestTerm(rank, image.digest());
-      }
-    }
-    if (images.size() == job.worldSize() && sum != jobDigest) {
-      throw new IOException(
-          String.format(
-              "the images of %s in %s are not those that the ranks wrote: job-wide digest %016x,"
-                  + " expected %016x",
-              epoch, store.directory(), sum, jobDigest));
-    }
-    EpochRecord record =
-        new EpochRecord(
-            job.jobId(),
-            job.jobUuid(),
-            job.worldSize(),
-            epoch,
-            jobDigest,
-            List.copyOf(refersTo),
-            images);
-    Path place = store.directory(epoch);
-    files.write(place.resolve(EpochRecord.PENDING), record.encode());
-    files.syncDirectory(place);
-    files.syncDirectory(store.directory());
+    writer(store).writePending(job, epoch, ranks, jobDigest);
   }
 
-  /**
-   * Renames an epoch's record in a store of the job, if that is still to be done: the epoch is
-   * committed there.
-   */
+  /** As {@link StoreWriter#publish}, in a store of the job. */
   void publish(StoreView store, EpochId epoch) throws IOException {
-    Path place = store.directory(epoch);
-    if (files.exists(place.resolve(EpochRecord.COMMITTED))
-        || !files.exists(place.resolve(EpochRecord.PENDING))) {
-      return;
-    }
-    Path marker = store.directory().resolve(StoreView.COMMITTED_MARKER);
-    if (!files.exists(marker)) {
-      files.publish(marker, StateFile.builder("committed").field("uuid", job.jobUuid()).toBytes());
-    }
-    files.rename(place.resolve(EpochRecord.PENDING), place.resolve(EpochRecord.COMMITTED));
-    files.syncDirectory(place);
+    writer(store).publish(job.jobUuid(), epoch);
   }
 
   /** The random id of this rank's store; the same for all ranks that share it. */
