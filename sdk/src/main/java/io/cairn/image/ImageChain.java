@@ -145,6 +145,17 @@ public final class ImageChain implements Closeable {
     }
   }
 
+  /** What the blocks of which bytes are needed take in the files: about what a full image takes. */
+  public long neededBytes() throws IOException {
+    BlockSource needed = jobs(section -> (offset, length) -> ByteBuffer.allocate(0));
+    BlockJob job = new BlockJob();
+    long bytes = 0;
+    while (needed.next(job)) {
+      bytes += job.storedLength;
+    }
+    return bytes;
+  }
+
   /**
    * All stored blocks of which bytes are needed, for a {@link BlockReader}: image by image, the
    * newest first, and each block once.

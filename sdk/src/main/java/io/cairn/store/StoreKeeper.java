@@ -2,6 +2,7 @@
 package io.cairn.store;
 
 import io.cairn.image.EpochId;
+import io.cairn.image.EpochRecord;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FileOperations;
 import java.io.Closeable;
@@ -12,8 +13,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Deletes from a store that no launch uses: holds its lock until it is closed, so that a launch
- * that starts meanwhile waits.
+ * Changes a store that no launch uses: holds its lock until it is closed, so that a launch that
+ * starts meanwhile waits.
  */
 public final class StoreKeeper implements Closeable {
   private final StoreView store;
@@ -30,7 +31,7 @@ public final class StoreKeeper implements Closeable {
    * Takes the lock.
    *
    * @param self this process, for whoever waits
-   * @throws JobLockedException if a launch of the job is alive, or somebody else deletes
+   * @throws JobLockedException if a launch of the job is alive, or somebody else is at it
    */
   public static StoreKeeper open(StoreView store, FileOperations files, Launch self)
       throws IOException, InterruptedException {
@@ -41,6 +42,20 @@ public final class StoreKeeper implements Closeable {
   /** The store. */
   public StoreView store() {
     return store;
+  }
+
+  StoreWriter writer() {
+    return new StoreWriter(store, files);
+  }
+
+  /** Publishes the record of an epoch that is decided, if that is still to be done here. */
+  public void publish(EpochRecord record) throws IOException {
+    Path place = store.directory(record.epoch());
+    if (!files.exists(place.resolve(EpochRecord.COMMITTED))) {
+      // What is there may be half of it: who wrote it died.
+      files.publish(place.resolve(EpochRecord.PENDING), record.encode());
+      writer().publish(record.jobUuid(), record.epoch());
+    }
   }
 
   /** Makes an epoch's images be of no epoch, for good. Does nothing if it isn't here. */

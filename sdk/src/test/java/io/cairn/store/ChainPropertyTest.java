@@ -11,7 +11,11 @@ import io.cairn.image.EpochId;
 import io.cairn.image.EpochRecord;
 import io.cairn.image.FaultHook;
 import io.cairn.image.FaultPoint;
+import io.cairn.image.ImageChain;
 import io.cairn.image.ImageReader;
+import io.cairn.image.JobIdentity;
+import io.cairn.image.Section;
+import io.cairn.image.SectionKind;
 import io.cairn.image.SystemFiles;
 import io.cairn.restore.RestoredImage;
 import io.cairn.testing.FaultyFiles;
@@ -21,12 +25,14 @@ import io.cairn.testing.UnsyncedFiles;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -202,6 +208,84 @@ final class ChainPropertyTest {
       assertTrue(Files.exists(view.imageFile(epoch, 0)), epoch + " of " + kept);
     }
     return most;
+  }
+
+  /** Between launches what there is is written anew, and that dies at random, too. */
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3, 4, 5, 6})
+  void shouldComeToTheSameBytesWhateverIsCompacted(long seed) throws Exception {
+    Random random = new Random(seed);
+    int compacted = 0;
+    for (int launch = 1; launch <= 5; launch++) {
+      SimulatedRank rank =
+          rank(2, 4 + random.nextInt(7), new FaultyFiles(new UnsyncedFiles()), FaultHook.NONE);
+      Death death = new Death(random);
+      try {
+        run(rank, random);
+      } finally {
+        rank.kill();
+      }
+      for (boolean died = true; died; ) {
+        died = !compact(death, seed);
+        compacted += died ? 0 : 1;
+        death = new Death(random);
+      }
+    }
+    SimulatedRank rank = rank(2, 8, new FaultyFiles(new UnsyncedFiles()), FaultHook.NONE);
+    requireState(rank, rank.region("u", STATE_BYTES), seed);
+    rank.close();
+    assertEquals(5, compacted);
+    assertTrue(longest > 1, "seed " + seed + ": at most " + longest + " ancestors");
+  }
+
+  /** Writes the newest epoch anew; returns false if that died. */
+  private boolean compact(Death death, long seed) throws Exception {
+    StoreView view = new StoreView(new SystemFiles(), base.resolve("job"));
+    List<EpochId> recorded = new ArrayList<>();
+    for (EpochId epoch : view.epochs()) {
+      if (view.standing(epoch).isPresent()) {
+        recorded.add(epoch);
+      }
+    }
+    EpochId from = recorded.get(recorded.size() - 1);
+    assertTrue(from.equals(lastCommitted) || from.equals(lastTried), "seed " + seed);
+    lastCommitted = from;
+    EpochId to = new EpochId(view.newest().orElseThrow().generation() + 1, from.epoch());
+    states.put(to, states.get(from));
+    requireBytes(view, from, seed);
+    Launch self = new Launch("login", 1, "now", new UUID(seed, seed));
+    try (StoreKeeper keeper = StoreKeeper.open(view, death.files, self)) {
+      EpochRecord record = EpochRecord.read(new SystemFiles(), view.recordFile(from));
+      Compaction compaction =
+          new Compaction(
+              new JobIdentity("job", record.jobUuid(), 1, 4096),
+              from,
+              List.of(new Compaction.Part(view, record)),
+              death.files,
+              death);
+      Compaction.Outlook outlook = compaction.examine();
+      assertEquals(List.of(), outlook.damages());
+      assertEquals(to, compaction.run(List.of(keeper), self, outlook, bytes -> {}).epoch());
+      lastCommitted = to;
+      requireBytes(view, to, seed);
+      return true;
+    } catch (FaultyFiles.Crashed e) {
+      lastTried = to;
+      return false;
+    }
+  }
+
+  /** What the image and all that it needs come to is the state that was saved. */
+  private void requireBytes(StoreView view, EpochId epoch, long seed) throws Exception {
+    ByteBuffer found = ByteBuffer.allocateDirect(STATE_BYTES);
+    try (ImageChain chain =
+        ImageChain.open(
+            new SystemFiles(), view.imageFile(epoch, 0), older -> view.imageFile(older, 0))) {
+      Section section = chain.newest().find(SectionKind.REGION, "u").orElseThrow();
+      chain.read(section, (offset, length) -> found.slice((int) offset, length));
+    }
+    assertEquals(
+        -1, found.mismatch(ByteBuffer.wrap(states.get(epoch))), "seed " + seed + ", " + epoch);
   }
 
   @Test
