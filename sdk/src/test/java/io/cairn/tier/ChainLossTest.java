@@ -175,6 +175,50 @@ final class ChainLossTest {
     assertComesBackOnOtherNodes(every, Tier.SHARED);
   }
 
+  /** In the shared tier the older epochs had no records; where they are now, nobody else's help. */
+  @Test
+  void shouldProtectAChainAgainThatIsFetchedFromTheSharedTier() throws Exception {
+    TierSettings shared =
+        NodesJob.tiers(0, Optional.empty(), Optional.of(base.resolve("shared")), Optional.empty());
+    launch(
+        ChainLossTest::home,
+        NodesJob.tiers(0, Optional.empty(), Optional.empty(), Optional.empty()),
+        (rank, state) -> {
+          assertNull(rank.restore());
+          for (int epoch = 1; epoch <= 4; epoch++) {
+            job.epoch(rank, state, epoch);
+          }
+        });
+    launch(
+        ChainLossTest::home,
+        shared,
+        (rank, state) -> {
+          job.assertRestored(rank, state, 4);
+          if (rank.group.rank() == 0) {
+            rank.news.await("protected shared 4");
+          }
+          rank.group.allGather(new byte[0]);
+        });
+    assertFalse(Files.exists(base.resolve("shared/job/epoch-1-3/record")));
+    for (int node = 0; node < NODES; node++) {
+      job.wipe(node);
+    }
+    TierSettings both =
+        NodesJob.tiers(1, Optional.empty(), Optional.of(base.resolve("shared")), Optional.empty());
+    launch(
+        ChainLossTest::home,
+        both,
+        (rank, state) -> {
+          job.assertRestored(rank, state, 4);
+          assertEquals("protected partner 4", rank.news.await("protected partner", "failed"));
+          rank.group.allGather(new byte[0]);
+        });
+    // It says what it does: the loss of a node costs nothing, without the shared tier.
+    NodesJob.wipe(base.resolve("shared"));
+    job.wipe(1);
+    launch(ChainLossTest::home, both, (rank, state) -> job.assertRestored(rank, state, 4));
+  }
+
   @Test
   void shouldKeepWholeChainsWhileNewerOnesAreNotProtected() throws Exception {
     TierSettings tiers = NodesJob.tiers(4, Optional.empty(), Optional.empty(), Optional.empty());
