@@ -168,7 +168,8 @@ final class Inventory {
         worldSize,
         found.stream().map(Found::store).toList(),
         found.stream().filter(Found::shared).map(Found::store).collect(Collectors.toSet()),
-        List.copyOf(findings));
+        List.copyOf(findings),
+        false);
   }
 
   /** Directories that may be jobs', and can't be read. */

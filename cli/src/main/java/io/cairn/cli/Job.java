@@ -26,6 +26,8 @@ import java.util.UUID;
  * @param stores all of them
  * @param sharedTier those of them that are no rank's, but the shared tier
  * @param findings what is wrong with the stores themselves
+ * @param locked whether this process holds the stores' locks: nobody else does then, and the lock
+ *     files are not to be opened again
  */
 record Job(
     String id,
@@ -33,7 +35,13 @@ record Job(
     int worldSize,
     List<StoreView> stores,
     Set<StoreView> sharedTier,
-    List<Finding> findings) {
+    List<Finding> findings,
+    boolean locked) {
+
+  /** The same, while this process holds the locks of all its stores. */
+  Job whileLocked() {
+    return new Job(id, uuid, worldSize, stores, sharedTier, findings, true);
+  }
 
   boolean isShared(StoreView store) {
     return sharedTier.contains(store);
@@ -90,8 +98,12 @@ record Job(
     return Optional.ofNullable(newest);
   }
 
-  /** Who holds a lock of one of the stores, if anybody does. */
+  /** Who holds a lock of one of the stores, if anybody else does. */
   Optional<String> holder() {
+    if (locked) {
+      // To open a lock's file and close it would give the lock up.
+      return Optional.empty();
+    }
     for (StoreView store : stores) {
       try {
         Optional<String> holder = store.lockHolder();

@@ -123,7 +123,7 @@ final class PruneCommand implements Callable<Integer> {
       for (StoreView store : job.stores()) {
         keepers.add(StoreKeeper.open(store, surroundings.files(), self));
       }
-      return prune(job, keepers);
+      return prune(job.whileLocked(), keepers);
     } finally {
       for (StoreKeeper keeper : keepers) {
         keeper.close();

@@ -10,15 +10,11 @@ import io.cairn.store.Launch;
 import io.cairn.store.StoreKeeper;
 import io.cairn.store.StoreView;
 import io.cairn.testing.FaultyFiles;
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.UUID;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -118,36 +114,18 @@ final class PruneTest {
 
   @Test
   void shouldKeepOffALiveLaunch() throws Exception {
-    Process holder =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-cp",
-                System.getProperty("java.class.path"),
-                "io.cairn.testing.LockHolder",
-                base.toString())
-            .redirectErrorStream(true)
-            .start();
-    try (BufferedReader out =
-        new BufferedReader(
-            new InputStreamReader(holder.getInputStream(), StandardCharsets.UTF_8))) {
-      String line = out.readLine();
-      while (line != null && !line.equals("held")) {
-        line = out.readLine();
-      }
-      assertEquals("held", line);
+    try (OtherLaunch live = new OtherLaunch(base)) {
+      assertTrue(live.holds(), live.text());
       // That is the lock of a job called "job".
       Files.createDirectory(base.resolve("job/epoch-1-1"));
-      String pid = "process " + holder.pid();
       Ran.tool("prune", "--dir", base, "job", "--leftovers")
-          .require(ExitCode.FAILED, pid, "the job is running");
+          .require(ExitCode.FAILED, live.name(), "the job is running");
       Ran.tool("prune", "--dir", base, "job", "--leftovers", "--dry-run")
-          .require(ExitCode.FAILED, pid, "is running");
+          .require(ExitCode.FAILED, live.name(), "is running");
       Ran.tool("list", base)
-          .require(ExitCode.OK, "running (" + pid, "heat: 4 ranks, generation 1, not running");
+          .require(
+              ExitCode.OK, "running (" + live.name(), "heat: 4 ranks, generation 1, not running");
       assertTrue(Files.exists(base.resolve("job/epoch-1-1")));
-    } finally {
-      holder.destroyForcibly();
-      assertTrue(holder.waitFor(30, TimeUnit.SECONDS));
     }
     Ran.tool("prune", "--dir", base, "job", "--leftovers")
         .require(ExitCode.OK, "deleted epoch 1-1");

@@ -5,8 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.cairn.testing.FaultyFiles;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -86,6 +89,35 @@ final class StoresTest {
         .require(ExitCode.OK, "deleted epoch 1-1");
     assertFalse(Files.exists(second.resolve("heat/epoch-1-1")));
     Ran.tool("verify", "--dir", first, "--dir", second).require(ExitCode.OK);
+  }
+
+  /** To look whether a launch is alive is to open the lock's file, which would give it up. */
+  @Test
+  void shouldHoldTheLocksWhateverItFinds() throws Exception {
+    JobFixture.launch(rank -> rank < 2 ? first : second, "job", 2);
+    // It looks as if a launch deleted the epoch.
+    Files.delete(first.resolve("job/epoch-1-1/record"));
+    List<String> others = new ArrayList<>();
+    FaultyFiles files = new FaultyFiles();
+    files.fail(
+        "",
+        operation -> {
+          if (operation.equals("delete rank-0.image") || operation.equals("delete rank-2.image")) {
+            Path store = operation.contains("rank-0") ? first : second;
+            try (OtherLaunch other = new OtherLaunch(store)) {
+              others.add(other.text());
+            } catch (IOException | InterruptedException e) {
+              throw new AssertionError(e);
+            }
+          }
+          return false;
+        });
+    Ran.with(files, "prune", "--dir", first, "--dir", second, "job", "--keep", 1)
+        .require(ExitCode.OK, "deleted epoch 1-1");
+    assertEquals(2, others.size());
+    for (String other : others) {
+      assertTrue(other.contains("is held by process 1 on login"), other);
+    }
   }
 
   @Test
