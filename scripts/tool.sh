@@ -3,7 +3,7 @@
 # The operator's tool, built if it isn't.
 
 # shellcheck disable=SC2034
-tool_verbs=(list show verify recoverable prune run)
+tool_verbs=(list show verify recoverable prune compact run)
 installed_tool=$root/cli/target/cairn
 
 tool() { # verb, arguments...

@@ -65,6 +65,7 @@ final class Tool implements Runnable {
             .addSubcommand(new VerifyCommand(surroundings))
             .addSubcommand(new RecoverableCommand(surroundings))
             .addSubcommand(new PruneCommand(surroundings))
+            .addSubcommand(new CompactCommand(surroundings))
             .addSubcommand(new RunCommand(surroundings));
     // What follows the program is the program's.
     line.getSubcommands().get("run").setStopAtPositional(true);

@@ -133,7 +133,7 @@ final class ToolTest {
   void shouldHelp() {
     Ran help = Ran.tool("--help").require(ExitCode.OK, "list", "show", "Exit codes");
     assertEquals("", help.err());
-    for (String verb : List.of("list", "show", "verify", "recoverable", "prune")) {
+    for (String verb : List.of("list", "show", "verify", "recoverable", "prune", "compact")) {
       Ran.tool(verb, "--help").require(ExitCode.OK, "--json", "Usage: cairn " + verb);
     }
     Ran.tool("--version").require(ExitCode.OK, "cairn ");
