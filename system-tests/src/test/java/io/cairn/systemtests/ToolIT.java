@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cairn.systemtests.programs.Backlog;
+import io.cairn.systemtests.programs.SparseWrites;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -25,6 +26,7 @@ class ToolIT {
   private static final long TIMEOUT_SECONDS = 120;
   private static final Pattern GOES_ON = Pattern.compile("goes on from epoch (\\d+)-(\\d+) ");
   private static final Pattern SAFE_POINT = Pattern.compile("goes on .*, safe point (\\d+),");
+  private static final Pattern NEEDS = Pattern.compile("which needs (\\d+) older");
   private static final Pattern IN_FLIGHT = Pattern.compile("with (\\d+) messages? in flight");
 
   @RegisterExtension final Workbench bench = new Workbench();
@@ -138,6 +140,45 @@ class ToolIT {
     tool("recoverable").require(0);
   }
 
+  private MpiJob.Builder chained() {
+    return bench
+        .job(RANKS, SparseWrites.class)
+        .property("cairn.full.every", 100)
+        .property("cairn.encode", "small")
+        .property("cairn.every", 15)
+        .arguments("steps=300", "mebibytes=8", "commits=4");
+  }
+
+  @Test
+  void shouldLetAJobGoOnFromOneFullEpoch() throws Exception {
+    String reference =
+        chained().property("cairn.full.every", 1).run().requireSuccess().only("result ");
+    bench.emptyFolder();
+    chained().property("systemtests.halt", "1:4").run().requireFailure();
+    JobFiles files = bench.files(SparseWrites.class);
+    JobFiles.Epoch newest = files.newestDecided().orElseThrow();
+
+    Ran compact =
+        tool("compact", "SparseWrites")
+            .require(0, "epoch " + newest.generation() + "-" + newest.number() + ", which needs ");
+    compact.require(0, "is written anew as 2-" + newest.number() + ", which needs none: 3 images");
+    assertTrue(compact.number(NEEDS, 1) >= 2, compact.text());
+    tool("verify", "SparseWrites", "2-" + newest.number()).require(0, ": sound: 3 images");
+    tool("prune", "SparseWrites", "--keep", "1").require(0, "kept 2-" + newest.number());
+    assertEquals(
+        List.of("epoch-2-" + newest.number()),
+        files.epochs().stream().map(epoch -> epoch.folder().getFileName().toString()).toList());
+
+    MpiJob.Outcome outcome = chained().run().requireSuccess();
+    outcome.line("rank 0 goes on after step");
+    List<EventLog.Event> restored = outcome.events().of("restored");
+    assertEquals(RANKS, restored.size(), outcome::text);
+    for (EventLog.Event event : restored) {
+      assertEquals(newest.number(), event.epoch(), outcome::text);
+    }
+    assertEquals(reference, outcome.only("result "), outcome::text);
+  }
+
   @Test
   void shouldSeeALiveLaunchAndKeepOff() throws Exception {
     MpiJob job =
@@ -155,6 +196,7 @@ class ToolIT {
         verified.exitCode() == 0 || verified.text().contains("no epoch with a record"),
         verified.text());
     tool("prune", "Backlog", "--keep", "1").require(3, "the job is running");
+    tool("compact", "Backlog").require(3, "the job is running");
     job.killAll();
     job.finish();
     tool("prune", "Backlog", "--keep", "1").require(0, "Backlog: deleted ");
