@@ -59,8 +59,8 @@ final class CompactCommand implements Callable<Integer> {
       names = "--epoch",
       paramLabel = "EPOCH",
       description =
-          "GENERATION-EPOCH, or the epoch's number: one that newer ones aren't sound behind. Only "
-              + "with one job. Default: the newest epoch that is committed.")
+          "GENERATION-EPOCH, or the epoch's number, for when all newer ones are damaged; only with "
+              + "one job. Default: the newest epoch that is committed.")
   private String epochName;
 
   @Option(names = "--dry-run", description = "Only says what would be written.")

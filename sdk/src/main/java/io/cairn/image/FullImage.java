@@ -11,7 +11,7 @@ import java.util.zip.CRC32C;
 
 /**
  * Writes what a chain comes to as one image that needs no other, block by block: memory is a few
- * blocks and the new image's index, however much there is.
+ * blocks, one more for each image of the chain, and the indexes, however much there is.
  */
 public final class FullImage {
   private FullImage() {}
