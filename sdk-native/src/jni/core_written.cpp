@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // io.cairn.natives.NativeWrittenPages: conversions and calls.
+#include "page/devices.hpp"
 #include "page/page_tracker.hpp"
 #include "page/touched.hpp"
 #include "jni_support.hpp"
@@ -22,6 +23,10 @@ JNIEXPORT jint JNICALL Java_io_cairn_natives_NativeWrittenPages_tracking(JNIEnv*
 
 JNIEXPORT jstring JNICALL Java_io_cairn_natives_NativeWrittenPages_reason(JNIEnv* env, jclass, jlong tracker) {
   return toJava(env, at<PageTracker>(tracker)->reason());
+}
+
+JNIEXPORT jstring JNICALL Java_io_cairn_natives_NativeWrittenPages_writingDevice(JNIEnv* env, jclass) {
+  return toJava(env, writingDevice());
 }
 
 JNIEXPORT void JNICALL Java_io_cairn_natives_NativeWrittenPages_endCut0(JNIEnv*, jclass, jlong tracker) {

@@ -52,7 +52,7 @@ public final class EpochProgram {
           long bandwidth = Long.parseLong(args[4]);
           program.measureEpochs(Integer.parseInt(args[1]), Content.valueOf(args[2]), bandwidth);
           if (bandwidth == 0) {
-            program.measureSolver(Integer.parseInt(args[1]));
+            program.measureSolver(Integer.parseInt(args[1]), Content.valueOf(args[2]));
           }
           program.printMemory();
           // Last: after millions of safe points a second the agents would propose one far ahead.
@@ -199,7 +199,7 @@ public final class EpochProgram {
    * What some steps take longer if an epoch is written meanwhile, less the pause, beside the time
    * that its writer had a core. With other work on the machine neither says much.
    */
-  private void measureSolver(int epochs) throws Exception {
+  private void measureSolver(int epochs, Content content) throws Exception {
     if (!cairn.isEnabled()) {
       return;
     }
@@ -208,6 +208,8 @@ public final class EpochProgram {
     List<Long> writers = new ArrayList<>();
     List<Long> quiets = new ArrayList<>();
     for (int i = 0; i <= epochs; i++) {
+      Memory.fill(
+          warm.pages, region.address(), region.lengthBytes(), content, -1L - i * 31L - rank);
       long quiet = steps();
       long core = writerNanos();
       watch.ask(cairn);

@@ -2,13 +2,10 @@
 package io.cairn.natives;
 
 import io.cairn.capture.WrittenPages;
-import java.nio.file.Path;
 import java.util.Optional;
 
 /** {@link WrittenPages} by userfaultfd and {@code PAGEMAP_SCAN}, or by soft-dirty bits. */
 public final class NativeWrittenPages implements WrittenPages {
-
-  private static final Path DESCRIPTORS = Path.of("/proc/self/fd");
 
   private static final String[] NAMES = {"none", "userfaultfd and PAGEMAP_SCAN", "soft-dirty bits"};
 
@@ -56,7 +53,8 @@ public final class NativeWrittenPages implements WrittenPages {
 
   @Override
   public Optional<String> unnoticed() {
-    return Devices.writing(DESCRIPTORS);
+    String device = writingDevice();
+    return device.isEmpty() ? Optional.empty() : Optional.of(device);
   }
 
   @Override
@@ -139,6 +137,8 @@ public final class NativeWrittenPages implements WrittenPages {
   private static native int tracking(long tracker);
 
   private static native String reason(long tracker);
+
+  private static native String writingDevice();
 
   private static native void endCut0(long tracker);
 
