@@ -62,12 +62,12 @@ final class LargeRankTest {
     return 0;
   }
 
-  // Pages that are written after the first image: at the borders of what an int can count, in the
-  // region and in the image, where the second region begins behind the first.
+  // Pages that are written after the first image: with more between them than an int can count, and
+  // at its borders; in the image the second region begins behind the first.
   private static final List<Set<Long>> WRITTEN =
       List.of(
-          Set.of(0L, (2L << 30) - PAGE, 2L << 30, (2L << 30) + 5 * PAGE, FIRST_BYTES - PAGE),
-          Set.of((1L << 30) - PAGE, 1L << 30, 2L << 30));
+          Set.of(0L, (2L << 30) + 5 * PAGE, FIRST_BYTES - PAGE),
+          Set.of((1L << 30) - PAGE, 1L << 30, (2L << 30) - PAGE, 2L << 30));
 
   /** A number in each page that no other page has, nor the same page before it was written. */
   private static long stamp(int region, long at) {
