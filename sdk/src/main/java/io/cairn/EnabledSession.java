@@ -144,14 +144,13 @@ final class EnabledSession extends Session {
     tiers = Tiers.open(options, directory, files, faults);
     directory.sharedProblem().ifPresent(log::sharedIsOut);
     share = NodeShare.of(fabric, Launch.current().host());
-    long budget = share.stagingBudget(options.stagingBytes(), text -> log.warning(text, null));
     capture =
         new ImageCapture(
             pages,
             registry,
             directory,
             new CaptureSettings(
-                budget,
+                0, // what stageWithin says
                 ImageHeader.DEFAULT_BLOCK_BYTES,
                 EncodeMode.valueOf(options.encode().name()),
                 options.storeBandwidthBytes().orElse(0),
@@ -161,6 +160,10 @@ final class EnabledSession extends Session {
             files,
             faults,
             System::nanoTime);
+    capture.stageWithin(
+        regionBytes ->
+            share.stagingBudget(
+                options.stagingBytes(), regionBytes, text -> log.warning(text, null)));
     capture.whenChosen(log::stored);
     capture.copyPages(
         PageMode.valueOf(options.pages().name()), () -> new NativeWrittenPages(Shim::touchPending));

@@ -98,22 +98,22 @@ record NodeShare(int ranks, OptionalLong availableBytes, int cores) {
   }
 
   /**
-   * Most that the staging pool may take, in bytes.
+   * Most that the staging pool may take, in bytes: of what is left beside the regions, which may
+   * not be touched yet. A limit of memory ends the program that goes beyond it.
    *
    * @param asked what the user says
+   * @param regionBytes length of this rank's regions, allocated since the memory was looked at
    * @param warnings told if that is more than there is
    */
-  long stagingBudget(OptionalLong asked, Consumer<String> warnings) {
+  long stagingBudget(OptionalLong asked, long regionBytes, Consumer<String> warnings) {
+    long most = Math.max(0, availableBytes.orElse(Long.MAX_VALUE) / ranks - regionBytes);
     if (asked.isEmpty()) {
       // Without /proc a modest share, which makes captures slower but works.
-      return availableBytes.isEmpty()
-          ? WITHOUT_INFORMATION
-          : availableBytes.getAsLong() / PART_OF_AVAILABLE / ranks;
+      return availableBytes.isEmpty() ? WITHOUT_INFORMATION : most / PART_OF_AVAILABLE;
     }
-    long most = availableBytes.orElse(Long.MAX_VALUE) / ranks;
     if (asked.getAsLong() > most) {
       warnings.accept(
-          "cairn.staging=%d bytes, but of the memory that its %d ranks may take on this node only %d bytes are left for each (MemAvailable and memory limits); taking no more than that"
+          "cairn.staging=%d bytes, but of the memory that its %d ranks may take on this node only %d bytes are left for each beside its regions (MemAvailable and memory limits); taking no more than that"
               .formatted(asked.getAsLong(), ranks, most));
     }
     return Math.min(asked.getAsLong(), most);

@@ -33,7 +33,7 @@ final class NodeShareTest {
   }
 
   private long budget(int ranks) {
-    return NodeShare.read(root, ranks, 1).stagingBudget(OptionalLong.empty(), warnings::add);
+    return NodeShare.read(root, ranks, 1).stagingBudget(OptionalLong.empty(), 0, warnings::add);
   }
 
   private int cores(int ranks, int processors) {
@@ -81,12 +81,23 @@ final class NodeShareTest {
   void shouldWarnOfABudgetThatIsNotThere() throws IOException {
     memoryAvailable(4 * GIB);
     NodeShare share = NodeShare.read(root, 2, 1);
-    assertEquals(GIB, share.stagingBudget(OptionalLong.of(GIB), warnings::add));
+    assertEquals(GIB, share.stagingBudget(OptionalLong.of(GIB), 0, warnings::add));
     assertEquals(List.of(), warnings);
-    assertEquals(2 * GIB, share.stagingBudget(OptionalLong.of(3 * GIB), warnings::add));
+    assertEquals(2 * GIB, share.stagingBudget(OptionalLong.of(3 * GIB), 0, warnings::add));
     assertEquals(1, warnings.size());
     assertTrue(warnings.get(0).contains("cairn.staging=3221225472"), warnings.get(0));
     assertTrue(warnings.get(0).contains("only 2147483648 bytes"), warnings.get(0));
+  }
+
+  @Test
+  void shouldLeaveTheProgramItsRegions() throws IOException {
+    memoryAvailable(8 * GIB);
+    NodeShare share = NodeShare.read(root, 2, 1);
+    assertEquals(GIB, share.stagingBudget(OptionalLong.empty(), 2 * GIB, warnings::add));
+    assertEquals(0, share.stagingBudget(OptionalLong.empty(), 5 * GIB, warnings::add));
+    assertEquals(List.of(), warnings);
+    assertEquals(GIB, share.stagingBudget(OptionalLong.of(2 * GIB), 3 * GIB, warnings::add));
+    assertTrue(warnings.get(0).contains("only 1073741824 bytes"), warnings.get(0));
   }
 
   @Test

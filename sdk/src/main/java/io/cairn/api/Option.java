@@ -114,8 +114,8 @@ final class Option<T> {
           OptionType.BYTES_OR_AUTO,
           "auto",
           "Memory per rank into which state is copied at a cut and from which it is written in the background. `auto`"
-              + " takes what the registered state needs, but of the memory that the node has left, within the limits of"
-              + " its control groups, no more than half, shared among the ranks there. With less, the application waits"
+              + " takes what the registered state needs, but of the memory that the node has left beside the regions,"
+              + " within the limits of its control groups, no more than half, shared among the ranks there. With less, the application waits"
               + " for the disk. With `log=verbose` each rank says what it took.");
 
   static final Option<CairnOptions.Encode> ENCODE =

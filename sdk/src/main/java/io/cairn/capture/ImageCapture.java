@@ -19,6 +19,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
+import java.util.function.LongUnaryOperator;
 import java.util.function.Supplier;
 
 /**
@@ -65,6 +66,8 @@ public final class ImageCapture implements Capture, AutoCloseable {
   private volatile Supplier<CoreTimes> coreTimes = CoreTimes::now;
   private Supplier<WrittenPages> writtenPages = () -> WrittenPages.NONE;
   private PageMode pageMode = PageMode.ALL;
+  private LongUnaryOperator stagingBudget;
+  private long budgetBytes;
 
   // Of the capture that is under way.
   private EpochCapture current;
@@ -95,6 +98,7 @@ public final class ImageCapture implements Capture, AutoCloseable {
     this.faults = faults;
     this.nanoClock = nanoClock;
     chain = new Chain(settings.fullEvery());
+    stagingBudget = regionBytes -> settings.stagingBudgetBytes();
   }
 
   /**
@@ -113,6 +117,14 @@ public final class ImageCapture implements Capture, AutoCloseable {
   public void copyPages(PageMode mode, Supplier<WrittenPages> source) {
     pageMode = mode;
     writtenPages = mode == PageMode.ALL ? () -> WrittenPages.NONE : source;
+  }
+
+  /**
+   * How much memory the staging pool may take, by the length of all regions, which is known when it
+   * is allocated; what the settings say, unless this is called. Before {@link #prepare}.
+   */
+  public void stageWithin(LongUnaryOperator budgetOfRegions) {
+    stagingBudget = budgetOfRegions;
   }
 
   /** How the writer's thread finds its times on a core; for tests. Before {@link #prepare}. */
@@ -190,7 +202,7 @@ public final class ImageCapture implements Capture, AutoCloseable {
         Locale.ROOT,
         "staging pool of %,d bytes (budget %,d), %.0f%% in huge pages; %d of %d cores copy; the copy %s",
         pool.lengthBytes(),
-        settings.stagingBudgetBytes(),
+        budgetBytes,
         100.0 * pool.hugeBytes() / pool.lengthBytes(),
         crew.threads(),
         settings.cores(),
@@ -228,16 +240,19 @@ public final class ImageCapture implements Capture, AutoCloseable {
    */
   private int chunkCount() {
     long needed = StagingPool.MIN_CHUNKS;
+    long regionBytes = 0;
     for (Registry.Entry entry : registry.entries()) {
       long length = 0;
       if (entry instanceof Registry.RegionEntry region) {
         length = region.lengthBytes();
+        regionBytes += length;
       } else if (entry instanceof Registry.ArrayEntry array) {
         length = array.lengthBytes();
       }
       needed += length / settings.blockBytes() + (length % settings.blockBytes() == 0 ? 0 : 1);
     }
-    long affordable = settings.stagingBudgetBytes() / settings.blockBytes();
+    budgetBytes = stagingBudget.applyAsLong(regionBytes);
+    long affordable = budgetBytes / settings.blockBytes();
     return (int)
         Math.min(
             Integer.MAX_VALUE - 8L, Math.max(StagingPool.MIN_CHUNKS, Math.min(needed, affordable)));

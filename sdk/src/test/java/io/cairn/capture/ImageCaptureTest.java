@@ -36,6 +36,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.LongUnaryOperator;
 import java.util.stream.Stream;
 import net.openhft.chronicle.bytes.BytesIn;
 import net.openhft.chronicle.bytes.BytesMarshallable;
@@ -77,6 +78,10 @@ final class ImageCaptureTest {
   }
 
   private void begin() {
+    beginWithin(null);
+  }
+
+  private void beginWithin(LongUnaryOperator budget) {
     content = new byte[BLOCKS * BLOCK_BYTES];
     new Random(1).nextBytes(content);
     long address = pages.allocate(content.length);
@@ -99,6 +104,9 @@ final class ImageCaptureTest {
             point -> hook.reached(point),
             System::nanoTime);
     capture.whenChosen(choices::add);
+    if (budget != null) {
+      capture.stageWithin(budget);
+    }
     capture.prepare();
   }
 
@@ -181,6 +189,22 @@ final class ImageCaptureTest {
         }
       }
     }
+  }
+
+  @Test
+  void shouldStageWithinWhatIsLeftBesideTheRegions() throws Exception {
+    budgetBytes = 1 << 20;
+    List<Long> asked = new ArrayList<>();
+    beginWithin(
+        regionBytes -> {
+          asked.add(regionBytes);
+          return 10 * BLOCK_BYTES;
+        });
+    assertEquals(List.of((long) BLOCKS * BLOCK_BYTES), asked);
+    assertEquals(10L * BLOCK_BYTES, capture.stagingBytes());
+    PendingImage image = capture.capture(0, 1);
+    image.seal(channels());
+    assertWritten(image, 0);
   }
 
   @Test
