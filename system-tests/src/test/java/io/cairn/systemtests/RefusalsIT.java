@@ -3,10 +3,15 @@ package io.cairn.systemtests;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.cairn.systemtests.programs.SparseWrites;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
@@ -19,8 +24,11 @@ class RefusalsIT {
 
   private static final int RANKS = 2;
   private static final int EVERY = 10;
+  private static final long REGION_BYTES = 64L << 20;
+  private static final long LIMIT_BYTES = 300L << 20;
+  private static final long USED_BYTES = 100L << 20;
 
-  /** What the program prints that nothing is refused, and that Cairn has no part in. */
+  /** What the program prints to which nothing is refused. */
   private static String reference;
 
   @RegisterExtension final Workbench bench = new Workbench();
@@ -47,17 +55,12 @@ class RefusalsIT {
         .mpirun("-x", "REFUSALS");
   }
 
-  private String reference() {
+  @BeforeEach
+  void runOnceWithoutARefusal() {
     if (reference == null) {
-      reference =
-          job()
-              .property("cairn.enabled", false)
-              .arguments("commits=0")
-              .run()
-              .requireSuccess()
-              .only("result ");
+      reference = checkpointed().run().requireSuccess().only("result ");
+      bench.emptyFolder();
     }
-    return reference;
   }
 
   /**
@@ -71,7 +74,7 @@ class RefusalsIT {
     assertEquals(RANKS, restored.size(), again::text);
     long newest = committed.get(committed.size() - 1).number();
     assertTrue(restored.get(0).epoch() >= newest, again::text);
-    assertEquals(reference(), again.only("result "), again::text);
+    assertEquals(reference, again.only("result "), again::text);
   }
 
   @Test
@@ -90,7 +93,7 @@ class RefusalsIT {
                     + " io-error=epoch-1-5/rank-0.image")
             .run()
             .requireSuccess();
-    assertEquals(reference(), outcome.only("result "), outcome::text);
+    assertEquals(reference, outcome.only("result "), outcome::text);
     List<EventLog.Event> abandoned =
         outcome.events().of("abandoned").stream()
             .filter(event -> !EventLog.isHarmless(event.text("reason")))
@@ -134,6 +137,31 @@ class RefusalsIT {
       assertSaidOnce(killed, said, "takes no direct I/O", "Invalid argument");
     }
     requireGoesOn();
+  }
+
+  /** What the control groups say is made up, for these ranks alone: the kernel enforces nothing. */
+  @Test
+  void shouldStageNoMoreThanALimitOfMemoryLeavesBesideTheRegions() throws IOException {
+    String said = Processes.output(List.of("unshare", "--mount", "true"), 30);
+    assumeTrue(said.isEmpty(), "a limit of memory needs root, to mount files: " + said);
+    Path groups = Files.createDirectories(bench.folder().resolve("groups"));
+    Path version1 = Files.createDirectory(groups.resolve("memory"));
+    Files.writeString(groups.resolve("memory.max"), LIMIT_BYTES + "\n");
+    Files.writeString(groups.resolve("memory.current"), USED_BYTES + "\n");
+    Files.writeString(version1.resolve("memory.limit_in_bytes"), LIMIT_BYTES + "\n");
+    Files.writeString(version1.resolve("memory.usage_in_bytes"), USED_BYTES + "\n");
+    String mount = "mount --bind " + groups.toAbsolutePath() + " /sys/fs/cgroup && exec \"$@\"";
+    MpiJob.Outcome outcome =
+        checkpointed()
+            .mpirun("unshare", "--mount", "sh", "-c", mount, "sh")
+            .arguments("mebibytes=" + (REGION_BYTES >> 20), "steps=40", "commits=2")
+            .run()
+            .requireSuccess();
+    outcome.events().requireHarmless();
+    long left = (LIMIT_BYTES - USED_BYTES) / RANKS - REGION_BYTES;
+    for (int rank = 0; rank < RANKS; rank++) {
+      assertSaidOnce(outcome, "rank " + rank, String.format(Locale.ROOT, "(budget %,d)", left / 2));
+    }
   }
 
   private static void assertSaidOnce(MpiJob.Outcome outcome, String... parts) {
