@@ -10,7 +10,8 @@ usage: ./cairn test [options]
   --long         400 kills in the system tests instead of 80, 400 random programs instead of 40,
                  messages of over 2 GiB, 10 million messages with a tag each, lost nodes with each
                  sample on three to six nodes instead of one drawn, images of which one in four is full
-                 instead of one in a number that is drawn, and all 5,904 cases of damage to a job's files instead of 492
+                 instead of one in a number that is drawn, and all 9,840 cases of damage to a job's
+                 files instead of 468
   --only NAME    only tests with this name: a Java test class (also with * and #method), or part of
                  a C++ test's name
   --seed N       repeats the random choices of a run of the system tests; each run prints its seed

@@ -3,6 +3,7 @@ package io.cairn.systemtests;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.abort;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.cairn.systemtests.programs.SparseWrites;
@@ -161,6 +162,37 @@ class RefusalsIT {
     long left = (LIMIT_BYTES - USED_BYTES) / RANKS - REGION_BYTES;
     for (int rank = 0; rank < RANKS; rank++) {
       assertSaidOnce(outcome, "rank " + rank, String.format(Locale.ROOT, "(budget %,d)", left / 2));
+    }
+  }
+
+  /** Pools for all that is registered would be more than the limit: the kernel would kill ranks. */
+  @Test
+  void shouldLiveWithinALimitOfMemoryOfTheKernel() throws IOException {
+    long region = 256L << 20;
+    long limit = 1000L << 20;
+    try (MemoryGroup group = memoryGroup(limit)) {
+      MpiJob.Outcome outcome =
+          checkpointed()
+              .mpirun(group.enter())
+              .property("cairn.full.every", 1)
+              .arguments("mebibytes=" + (region >> 20), "steps=40", "commits=2")
+              .run();
+      assertEquals(0, group.killed(), outcome::text);
+      outcome.requireSuccess();
+      outcome.events().requireHarmless();
+      assertTrue(outcome.events().newestCommitted() >= 2, outcome::text);
+      // That limit is what they lived in.
+      assertTrue(group.mostBytes() > RANKS * region, group.mostBytes() + " bytes");
+    }
+  }
+
+  private static MemoryGroup memoryGroup(long limitBytes) {
+    try {
+      return new MemoryGroup(limitBytes);
+    } catch (IOException e) {
+      String why = "a limit of memory needs root, and control groups that can be made: " + e;
+      System.out.println("skipped: " + why);
+      return abort(why);
     }
   }
 
