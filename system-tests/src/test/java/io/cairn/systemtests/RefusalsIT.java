@@ -92,6 +92,8 @@ class RefusalsIT {
         refusing(
                 "no-space=epoch-1-2/rank-0.image io-error=epoch-1-3/rank-1.image"
                     + " io-error=epoch-1-5/rank-0.image")
+            // Each is large enough to come to the error.
+            .property("cairn.full.every", 1)
             .run()
             .requireSuccess();
     assertEquals(reference, outcome.only("result "), outcome::text);
