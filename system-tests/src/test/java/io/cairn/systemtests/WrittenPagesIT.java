@@ -30,7 +30,7 @@ class WrittenPagesIT {
         .property("cairn.every", 15)
         .property("cairn.log", "verbose")
         .property("cairn.keep", 10)
-        .arguments("steps=300", "mebibytes=" + MEBIBYTES, "commits=4");
+        .arguments("steps=1500", "mebibytes=" + MEBIBYTES, "commits=4");
   }
 
   @Test
@@ -48,14 +48,19 @@ class WrittenPagesIT {
     killed.line("region \"memory\": written pages only, as cairn.pages=written says");
     List<JobFiles.Epoch> epochs = bench.files(SparseWrites.class).committed();
     JobFiles.Epoch newest = epochs.get(epochs.size() - 1);
-    assertTrue(newest.number() > 2, epochs::toString);
+    assertTrue(epochs.size() > 2, epochs::toString);
     for (int rank = 0; rank < RANKS; rank++) {
       long length = Files.size(newest.image(rank));
       // Every hundredth page, what was received, and an extent for each run in the index.
       long pages = REGION_BYTES / SparseWrites.STRIDE_BYTES + 1 + 4;
       long most = pages * (4096 + 100) + SparseWrites.LARGE_BYTES + 2 * 4096 + 40_000;
       assertTrue(length <= most, "rank " + rank + ": " + length + " bytes, at most " + most);
-      assertTrue(length > pages / 2 * 4096 + SparseWrites.LARGE_BYTES, length + " bytes");
+      // The newest may be of the wait at the program's end, where nothing is written.
+      long largest = 0;
+      for (JobFiles.Epoch epoch : epochs.subList(2, epochs.size())) {
+        largest = Math.max(largest, Files.size(epoch.image(rank)));
+      }
+      assertTrue(largest > pages / 2 * 4096 + SparseWrites.LARGE_BYTES, largest + " bytes");
     }
 
     MpiJob.Outcome restarted = job("written").run().requireSuccess();
