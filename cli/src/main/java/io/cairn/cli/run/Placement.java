@@ -131,9 +131,13 @@ public record Placement(List<Share> shares, boolean oversubscribed) {
     return taken;
   }
 
-  /** All slots, and the rest where most is left for each rank (highest averages). */
+  /**
+   * All slots, and the rest where most is left for each rank (highest averages); of hosts that are
+   * about as good as each other, the first in the file has one more.
+   */
   private static Map<Host, Integer> crowded(
-      int ranks, List<HostState> there, Map<Host, Double> scores) {
+      int ranks, List<HostState> there, Map<Host, Double> measured) {
+    Map<Host, Double> scores = levelled(measured);
     Map<Host, Integer> shares = new HashMap<>();
     there.forEach(state -> shares.put(state.host(), state.host().slots()));
     int left = ranks - shares.values().stream().mapToInt(Integer::intValue).sum();
@@ -151,6 +155,20 @@ public record Placement(List<Share> shares, boolean oversubscribed) {
       shares.merge(best, 1, Integer::sum);
     }
     return shares;
+  }
+
+  /** The same score for hosts that are about as good as the best of them. */
+  private static Map<Host, Double> levelled(Map<Host, Double> scores) {
+    Map<Host, Double> levelled = new HashMap<>();
+    double level = Double.POSITIVE_INFINITY;
+    for (Map.Entry<Host, Double> host :
+        scores.entrySet().stream()
+            .sorted(Map.Entry.<Host, Double>comparingByValue().reversed())
+            .toList()) {
+      level = host.getValue() >= ALIKE * level ? level : host.getValue();
+      levelled.put(host.getKey(), level);
+    }
+    return levelled;
   }
 
   /** For people. */

@@ -56,6 +56,24 @@ class PlacementTest {
   }
 
   @Test
+  void shouldNotLetNoiseDecideWhichHostIsCrowded() throws Exception {
+    for (double load = 0; load < 20; load += 0.03) {
+      assertEquals(
+          "3 on a, 3 on b, 2 on c",
+          Placement.of(
+                  8,
+                  List.of(
+                      state(A, 15 * GIB, load + 0.05),
+                      state(B, 16 * GIB, load + 0.02),
+                      state(C, 16 * GIB, load)),
+                  Set.of(),
+                  true)
+              .shown(),
+          "load " + load);
+    }
+  }
+
+  @Test
   void shouldPreferHostsWithMoreToGiveAndKeepTheOrderOfRanks() throws Exception {
     // a is busy.
     assertEquals(
