@@ -1,43 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.cairn.benchmarks;
 
-import io.cairn.image.ImageHeader;
-import java.nio.ByteBuffer;
-import java.util.concurrent.TimeUnit;
 import java.util.zip.CRC32C;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
-import org.openjdk.jmh.annotations.Scope;
-import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.Warmup;
 
-/** The checksum of one block of an image. Beside it, a copy of that block. */
-@State(Scope.Thread)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Fork(1)
-@Warmup(iterations = 2, time = 500, timeUnit = TimeUnit.MILLISECONDS)
-@Measurement(iterations = 5, time = 500, timeUnit = TimeUnit.MILLISECONDS)
-public class ChecksumBenchmark {
+/** The checksum of a block. */
+public class ChecksumBenchmark extends OneBlock {
 
   private final CRC32C crc = new CRC32C();
-  private final ByteBuffer block = ByteBuffer.allocateDirect(ImageHeader.DEFAULT_BLOCK_BYTES);
-  private final ByteBuffer copy = ByteBuffer.allocateDirect(ImageHeader.DEFAULT_BLOCK_BYTES);
-
-  @Setup
-  public void fill() {
-    Content.RANDOM.fill(block, 1);
-  }
-
-  @Benchmark
-  public ByteBuffer referenceCopy() {
-    return copy.put(0, block, 0, block.capacity());
-  }
 
   @Benchmark
   public long checksum() {

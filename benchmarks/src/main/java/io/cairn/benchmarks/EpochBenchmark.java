@@ -87,9 +87,7 @@ final class EpochBenchmark {
     if (slow > 0) {
       jvm.add("-Dcairn.store.bandwidth=" + slow * 1_000_000L + "B");
     }
-    // Bound to one core each, writer and application would have to share it.
-    return Mpirun.java(
-        List.of("--bind-to", "none"),
+    return launch(
         jvm,
         EpochProgram.class,
         List.of(
@@ -108,8 +106,7 @@ final class EpochBenchmark {
     jvm.add("-Dcairn.restore=fresh");
     jvm.add("-Dcairn.full.every=" + WrittenProgram.FULL_EVERY);
     jvm.add("-Dcairn.pages=" + pages);
-    return Mpirun.java(
-        List.of("--bind-to", "none"),
+    return launch(
         jvm,
         WrittenProgram.class,
         List.of(
@@ -117,6 +114,13 @@ final class EpochBenchmark {
             Integer.toString(epochs),
             Double.toString(WRITTEN_PART),
             Integer.toString(seed)));
+  }
+
+  /** Bound to one core each, writer and application would have to share it. */
+  private static Map<String, Double> launch(
+      List<String> jvm, Class<?> program, List<String> arguments)
+      throws IOException, InterruptedException {
+    return Mpirun.java(List.of("--bind-to", "none"), jvm, program, arguments);
   }
 
   private static List<String> jvm(Path directory) {
@@ -132,8 +136,7 @@ final class EpochBenchmark {
     List<String> jvm = new ArrayList<>(jvm(jobs));
     for (int launch = 0; launch <= restores; launch++) {
       Map<String, Double> printed =
-          Mpirun.java(
-              List.of("--bind-to", "none"),
+          launch(
               jvm,
               RestoreProgram.class,
               List.of(

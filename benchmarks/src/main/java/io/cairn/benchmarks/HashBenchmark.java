@@ -2,47 +2,12 @@
 package io.cairn.benchmarks;
 
 import io.cairn.image.BlockHash;
-import io.cairn.image.ImageHeader;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
-import org.openjdk.jmh.annotations.BenchmarkMode;
-import org.openjdk.jmh.annotations.Fork;
-import org.openjdk.jmh.annotations.Measurement;
-import org.openjdk.jmh.annotations.Mode;
-import org.openjdk.jmh.annotations.OutputTimeUnit;
-import org.openjdk.jmh.annotations.Scope;
-import org.openjdk.jmh.annotations.Setup;
-import org.openjdk.jmh.annotations.State;
-import org.openjdk.jmh.annotations.Warmup;
 
-/**
- * The hash of one block of an image, by which it is compared with its parent's. Beside it, a copy
- * of that block.
- */
-@State(Scope.Thread)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Fork(1)
-@Warmup(iterations = 2, time = 500, timeUnit = TimeUnit.MILLISECONDS)
-@Measurement(iterations = 5, time = 500, timeUnit = TimeUnit.MILLISECONDS)
-public class HashBenchmark {
+/** The hash of a block, by which it is compared with its parent's. */
+public class HashBenchmark extends OneBlock {
 
   private final BlockHash hash = new BlockHash();
-  private final ByteBuffer block =
-      ByteBuffer.allocateDirect(ImageHeader.DEFAULT_BLOCK_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-  private final ByteBuffer copy = ByteBuffer.allocateDirect(ImageHeader.DEFAULT_BLOCK_BYTES);
-
-  @Setup
-  public void fill() {
-    Content.RANDOM.fill(block, 1);
-  }
-
-  @Benchmark
-  public ByteBuffer referenceCopy() {
-    return copy.put(0, block, 0, block.capacity());
-  }
 
   @Benchmark
   public long hash() {

@@ -501,20 +501,13 @@ final class CompactTest {
     Ran ran = Ran.tool(words).require(ExitCode.OK);
     assertEquals(List.of("partner", "shared"), ran.at("jobs.0.unprotected"));
     Object[] list = {"list", job.node(0), job.node(1), shared, "--json"};
+    Object[] prune = {
+      "prune", "--dir", job.node(0), "--dir", job.node(1), "--dir", shared, "job", "--keep", 1
+    };
     assertEquals(List.of("local"), Ran.tool(list).at("jobs.0.epochs.3.protection"));
     assertEquals(
         List.of("local", "partner", "shared"), Ran.tool(list).at("jobs.0.epochs.2.protection"));
-    Ran.tool(
-            "prune",
-            "--dir",
-            job.node(0),
-            "--dir",
-            job.node(1),
-            "--dir",
-            shared,
-            "job",
-            "--keep",
-            1)
+    Ran.tool(prune)
         .require(ExitCode.OK, "kept epoch 1-3: no newer sound epoch is protected by partner");
 
     // Without a node it is the old epoch that comes back, with the same state.
@@ -528,18 +521,7 @@ final class CompactTest {
     launchProtected(job, tiers, 4, 3);
     assertEquals(
         List.of("local", "partner", "shared"), Ran.tool(list).at("jobs.0.epochs.3.protection"));
-    Ran.tool(
-            "prune",
-            "--dir",
-            job.node(0),
-            "--dir",
-            job.node(1),
-            "--dir",
-            shared,
-            "job",
-            "--keep",
-            1)
-        .require(ExitCode.OK, "deleted 3 epochs", "kept 2-3");
+    Ran.tool(prune).require(ExitCode.OK, "deleted 3 epochs", "kept 2-3");
     Ran.tool("verify", "--dir", job.node(0), "--dir", job.node(1), "--dir", shared)
         .require(ExitCode.OK, "epoch 2-3: sound: 4 images, 2 copies");
     VerifyTest.deleteTree(job.node(1));

@@ -64,8 +64,7 @@ final class StagingPool implements AutoCloseable {
     lengthBytes = (long) chunkBytes * chunks;
     address = pages.allocate(lengthBytes);
     // Touched by a thread of the rank, so by the kernel's usual policy on the node of memory that
-    // the
-    // rank is bound to; nothing moves it from there, as it is used again and again.
+    // the rank is bound to; nothing moves it from there, as it is used again and again.
     pages.prefault(address, lengthBytes);
     free = new Chunk[chunks];
     for (int i = 0; i < chunks; i++) {

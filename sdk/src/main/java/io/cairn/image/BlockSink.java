@@ -18,4 +18,29 @@ public interface BlockSink {
 
   /** The window, with everything remaining again, holds its bytes, and they are checked. */
   default void filled(long offset, ByteBuffer window) throws IOException {}
+
+  /** Takes bytes that hold only until it returns. */
+  @FunctionalInterface
+  interface Consumer {
+    void accept(long offset, ByteBuffer window) throws IOException;
+  }
+
+  /**
+   * All bytes in turn through the same memory; for a single reading thread.
+   *
+   * @param scratch direct, with room for a block
+   */
+  static BlockSink through(ByteBuffer scratch, Consumer consumer) {
+    return new BlockSink() {
+      @Override
+      public ByteBuffer window(long offset, int lengthBytes) {
+        return scratch.clear().limit(lengthBytes);
+      }
+
+      @Override
+      public void filled(long offset, ByteBuffer window) throws IOException {
+        consumer.accept(offset, window);
+      }
+    };
+  }
 }

@@ -96,18 +96,12 @@ public final class FullImage {
       CRC32C crc = new CRC32C();
       image.read(
           section,
-          new BlockSink() {
-            @Override
-            public ByteBuffer window(long offset, int lengthBytes) {
-              return scratch.clear().limit(lengthBytes);
-            }
-
-            @Override
-            public void filled(long offset, ByteBuffer window) {
-              progress.accept(window.remaining());
-              crc.update(window);
-            }
-          });
+          BlockSink.through(
+              scratch,
+              (offset, window) -> {
+                progress.accept(window.remaining());
+                crc.update(window);
+              }));
       if ((int) crc.getValue() != written.get(i)) {
         throw image.malformed(
             section,

@@ -273,19 +273,7 @@ public final class Restorer {
 
   private static void load(ImageChain chain, Section section, OffHeap bytes) throws IOException {
     ByteBuffer scratch = ByteBuffer.allocateDirect(chain.newest().header().blockBytes());
-    chain.read(
-        section,
-        new BlockSink() {
-          @Override
-          public ByteBuffer window(long offset, int lengthBytes) {
-            return scratch.clear().limit(lengthBytes);
-          }
-
-          @Override
-          public void filled(long offset, ByteBuffer window) {
-            bytes.put(window);
-          }
-        });
+    chain.read(section, BlockSink.through(scratch, (offset, window) -> bytes.put(window)));
   }
 
   private void readState(Registry.StateEntry entry, OffHeap bytes) throws CallbackException {

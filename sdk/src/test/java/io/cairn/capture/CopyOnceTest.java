@@ -164,16 +164,7 @@ final class CopyOnceTest {
     ByteBuffer region = pages.view(address, length).put(0, noise);
     Registry registry = new Registry();
     registry.region("u", address, length);
-    try (ImageCapture capture =
-        new ImageCapture(
-            pages,
-            registry,
-            new LoneTarget(PAGE_BYTES, directory, epoch -> directory.resolve("image-" + epoch)),
-            new CaptureSettings(
-                2L * length, BLOCK_BYTES, EncodeMode.FAST, 0, direct, CORES, FULL_EVERY),
-            files,
-            FaultHook.NONE,
-            System::nanoTime)) {
+    try (ImageCapture capture = capture(pages, registry, length, direct, files)) {
       capture.copyPages(PageMode.WRITTEN, NativeWrittenPages::new);
       capture.prepare();
       long lastBytes = 0;
@@ -227,6 +218,19 @@ final class CopyOnceTest {
     }
   }
 
+  private ImageCapture capture(
+      Pages pages, Registry registry, long lengthBytes, DirectMode direct, FaultyFiles files) {
+    return new ImageCapture(
+        pages,
+        registry,
+        new LoneTarget(PAGE_BYTES, directory, epoch -> directory.resolve("image-" + epoch)),
+        new CaptureSettings(
+            2L * lengthBytes, BLOCK_BYTES, EncodeMode.FAST, 0, direct, CORES, FULL_EVERY),
+        files,
+        FaultHook.NONE,
+        System::nanoTime);
+  }
+
   private static String inPages(long[] piece) {
     assertEquals(0, piece[0] % PAGE_BYTES);
     assertEquals(0, piece[1] % PAGE_BYTES);
@@ -257,16 +261,7 @@ final class CopyOnceTest {
     pages.view(address, LENGTH_BYTES).put(noise);
     Registry registry = new Registry();
     registry.region("u", address, LENGTH_BYTES);
-    try (ImageCapture capture =
-        new ImageCapture(
-            pages,
-            registry,
-            new LoneTarget(PAGE_BYTES, directory, epoch -> directory.resolve("image-" + epoch)),
-            new CaptureSettings(
-                2L * LENGTH_BYTES, BLOCK_BYTES, EncodeMode.FAST, 0, direct, CORES, FULL_EVERY),
-            files,
-            FaultHook.NONE,
-            System::nanoTime)) {
+    try (ImageCapture capture = capture(pages, registry, LENGTH_BYTES, direct, files)) {
       capture.prepare();
       for (int epoch = 0; epoch < 3; epoch++) {
         // Every other block is the parent's, in images that have one.

@@ -107,17 +107,7 @@ final class EncodingTest {
         ByteBuffer expected = block(region).clear();
         reader.read(
             reader.find(SectionKind.REGION, region).orElseThrow(),
-            new BlockSink() {
-              @Override
-              public ByteBuffer window(long offset, int lengthBytes) {
-                return read.clear().limit(lengthBytes);
-              }
-
-              @Override
-              public void filled(long offset, ByteBuffer window) {
-                assertEquals(expected, window);
-              }
-            });
+            BlockSink.through(read, (offset, window) -> assertEquals(expected, window)));
       }
     }
     return files.get(SampleImage.FILE).length;

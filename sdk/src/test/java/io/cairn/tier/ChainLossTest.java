@@ -145,41 +145,8 @@ final class ChainLossTest {
     assertComesBackOnOtherNodes(tiers, Tier.SHARED);
   }
 
-  @Test
-  void shouldFlushWhatAnEpochTakesBytesFromThoughItWasNotDue() throws Exception {
-    TierSettings every =
-        NodesJob.tiers(0, Optional.empty(), Optional.of(base.resolve("shared")), Optional.empty());
-    // The first launch flushes nothing; the second one what it restored.
-    launch(
-        ChainLossTest::home,
-        NodesJob.tiers(0, Optional.empty(), Optional.empty(), Optional.empty()),
-        (rank, state) -> {
-          assertNull(rank.restore());
-          for (int epoch = 1; epoch <= 4; epoch++) {
-            job.epoch(rank, state, epoch);
-          }
-        });
-    launch(
-        ChainLossTest::home,
-        every,
-        (rank, state) -> {
-          job.assertRestored(rank, state, 4);
-          if (rank.group.rank() == 0) {
-            rank.news.await("protected shared 4");
-          }
-          rank.group.allGather(new byte[0]);
-        });
-    for (int node = 0; node < NODES; node++) {
-      job.wipe(node);
-    }
-    assertComesBackOnOtherNodes(every, Tier.SHARED);
-  }
-
-  /** In the shared tier the older epochs had no records; where they are now, nobody else's help. */
-  @Test
-  void shouldProtectAChainAgainThatIsFetchedFromTheSharedTier() throws Exception {
-    TierSettings shared =
-        NodesJob.tiers(0, Optional.empty(), Optional.of(base.resolve("shared")), Optional.empty());
+  /** The first launch flushes nothing; the second one what it restored. */
+  private void fourEpochsThenShared(TierSettings shared) throws Exception {
     launch(
         ChainLossTest::home,
         NodesJob.tiers(0, Optional.empty(), Optional.empty(), Optional.empty()),
@@ -199,6 +166,25 @@ final class ChainLossTest {
           }
           rank.group.allGather(new byte[0]);
         });
+  }
+
+  @Test
+  void shouldFlushWhatAnEpochTakesBytesFromThoughItWasNotDue() throws Exception {
+    TierSettings every =
+        NodesJob.tiers(0, Optional.empty(), Optional.of(base.resolve("shared")), Optional.empty());
+    fourEpochsThenShared(every);
+    for (int node = 0; node < NODES; node++) {
+      job.wipe(node);
+    }
+    assertComesBackOnOtherNodes(every, Tier.SHARED);
+  }
+
+  /** In the shared tier the older epochs had no records; where they are now, nobody else's help. */
+  @Test
+  void shouldProtectAChainAgainThatIsFetchedFromTheSharedTier() throws Exception {
+    TierSettings shared =
+        NodesJob.tiers(0, Optional.empty(), Optional.of(base.resolve("shared")), Optional.empty());
+    fourEpochsThenShared(shared);
     assertFalse(Files.exists(base.resolve("shared/job/epoch-1-3/record")));
     for (int node = 0; node < NODES; node++) {
       job.wipe(node);
