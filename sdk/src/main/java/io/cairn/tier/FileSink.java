@@ -19,7 +19,7 @@ final class FileSink implements PieceSink {
 
   static FileSink create(FileOperations files, Path file) throws IOException {
     files.delete(file);
-    return new FileSink(file, files.create(file));
+    return new FileSink(file, new GradualSync(files.create(file)));
   }
 
   @Override

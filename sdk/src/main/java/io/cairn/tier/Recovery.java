@@ -16,7 +16,6 @@ import io.cairn.store.Together;
 import io.cairn.store.Transport;
 import java.io.Closeable;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -358,7 +357,7 @@ public final class Recovery {
                     source == SHARED
                         ? "fetched from the shared tier"
                         : "copied from the store of rank " + source));
-        flowAndCheck(streams, how, round.getOrDefault(group.rank(), -1) == SHARED);
+        flowAndCheck(streams, how);
       }
     }
 
@@ -367,11 +366,14 @@ public final class Recovery {
     }
 
     private void fetchOne(int rank, int source, List<Stream> streams) {
+      String name = "image of rank " + rank + " of " + epoch;
       if (source == SHARED) {
+        if (rank == group.rank()) {
+          streams.add(copyFromShared(name));
+        }
         return;
       }
       int tag = tag(source, rank);
-      String name = "image of rank " + rank + " of " + epoch;
       if (source == group.rank()) {
         Path file = directory.view().imageFile(epoch, rank);
         streams.add(
@@ -397,17 +399,13 @@ public final class Recovery {
     }
 
     /** Lets it flow, then checks what came; who has a sound image now isn't lost any more. */
-    private void flowAndCheck(List<Stream> streams, Map<Integer, String> how, boolean fromShared)
-        throws Exception {
+    private void flowAndCheck(List<Stream> streams, Map<Integer, String> how) throws Exception {
       List<String> ends =
           Together.runText(
               group,
               () -> {
                 String failure = "";
                 try {
-                  if (fromShared) {
-                    copyFromShared();
-                  }
                   exchange.run(streams);
                 } catch (IOException e) {
                   failure = said(e);
@@ -432,18 +430,14 @@ public final class Recovery {
       }
     }
 
-    private void copyFromShared() throws IOException {
+    private Stream copyFromShared(String name) {
       Path file = directory.shared().orElseThrow().view().imageFile(epoch, group.rank());
-      ByteBuffer buffer = ByteBuffer.allocateDirect(1 << 20);
-      try (FileSource source = FileSource.open(files, file, 0);
-          FileSink sink = FileSink.create(files, incoming())) {
-        long length = expected(group.rank()).lengthBytes();
-        for (long at = 0; at < length; at += buffer.capacity()) {
-          source.read(at, buffer.clear().limit((int) Math.min(buffer.capacity(), length - at)));
-          sink.piece(buffer.flip());
-        }
-        sink.finish();
-      }
+      return new CopyFlow(
+          exchange,
+          name + " from " + file,
+          () -> FileSource.open(files, file, 0),
+          expected(group.rank()).lengthBytes(),
+          this::sink);
     }
 
     /** Returns why what came is of no use; empty if it is in its place. */
@@ -493,7 +487,7 @@ public final class Recovery {
         if (how.isEmpty()) {
           return;
         }
-        flowAndCheck(streams, how, false);
+        flowAndCheck(streams, how);
       }
     }
 

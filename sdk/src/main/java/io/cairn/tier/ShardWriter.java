@@ -47,7 +47,7 @@ final class ShardWriter implements PieceSink, Closeable {
             .putInt(0);
     headerCrc = ShardFormat.crc(header.flip());
     header.limit(ShardFormat.HEADER_BYTES).position(header.limit());
-    out = files.create(file);
+    out = new GradualSync(files.create(file));
     try {
       write(header.putInt(ShardFormat.HEADER_BYTES - 4, headerCrc).position(0));
     } catch (Throwable e) {

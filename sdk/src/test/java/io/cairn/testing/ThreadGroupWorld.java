@@ -82,11 +82,18 @@ public final class ThreadGroupWorld {
         futures.add(threads.submit(rank.apply(i)));
       }
       List<Outcome<T>> outcomes = new ArrayList<>();
+      Throwable first = null;
       for (Future<T> future : futures) {
         try {
           outcomes.add(new Outcome<>(future.get(60, TimeUnit.SECONDS), null));
         } catch (ExecutionException e) {
           outcomes.add(new Outcome<>(null, e.getCause()));
+          if (first == null) {
+            first = e.getCause();
+          } else if (e.getCause() != first) {
+            // Most often one rank fails, and the others for want of it.
+            first.addSuppressed(e.getCause());
+          }
         }
       }
       return outcomes;

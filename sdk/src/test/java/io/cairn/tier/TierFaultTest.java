@@ -18,11 +18,13 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -385,6 +387,50 @@ final class TierFaultTest {
     }
     assertTrue(
         hits >= 8 && refused < hits, "from " + first + ": " + hits + " faults, refused " + refused);
+  }
+
+  /** What a rank gets from the shared tier is damaged, while another waits for a copy from it. */
+  @Test
+  void shouldServeACopyThoughItsOwnImageCannotBeFetched() throws Exception {
+    NodesJob job = job(600_000).keeping(9);
+    Path shared = base.resolve("shared");
+    TierSettings tiers =
+        NodesJob.keeping(
+            NodesJob.tiers(1, Optional.empty(), Optional.of(shared), Optional.empty()), 9);
+    job.launch(r -> r)
+        .with(tiers)
+        .run(
+            (rank, state) -> {
+              assertNull(rank.restore());
+              for (long epoch = 1; epoch <= 2; epoch++) {
+                job.epoch(rank, state, epoch);
+                rank.news.await("protected partner " + epoch);
+                if (rank.group.rank() == 0) {
+                  rank.news.await("protected shared " + epoch);
+                }
+                rank.group.allGather(new byte[0]);
+              }
+            });
+    // Rank 1's copy is with node 2; nobody knows of the one of rank 2, which has but that of the
+    // shared tier.
+    Files.delete(job.epoch(1, 2).resolve("rank-1.image"));
+    Files.delete(job.epoch(2, 2).resolve("rank-2.image"));
+    Files.delete(job.epoch(0, 2).resolve("partner-record"));
+    Path only = shared.resolve("job/epoch-1-2/rank-2.image");
+    byte[] image = Files.readAllBytes(only);
+    Files.write(only, Arrays.copyOf(image, image.length / 2));
+    job.launch(r -> r)
+        .with(tiers)
+        .run(
+            (rank, state) -> {
+              job.assertRestored(rank, state, 1);
+              assertTrue(
+                  rank.reasons.toString().contains("rank 2: in vain fetched from the shared tier"),
+                  rank.reasons::toString);
+              assertTrue(
+                  rank.reasons.toString().contains("rank 1: copied from the store of rank 2"),
+                  rank.reasons::toString);
+            });
   }
 
   @ParameterizedTest
