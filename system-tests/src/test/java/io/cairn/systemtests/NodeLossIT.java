@@ -10,7 +10,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
@@ -38,8 +37,6 @@ class NodeLossIT {
   private static final int FIRST_RANKS_NODE = 1;
 
   private static final String OVERSUBSCRIBE = "OMPI_MCA_rmaps_base_oversubscribe";
-
-  private static final Map<String, String> REFERENCES = new HashMap<>();
 
   @RegisterExtension final Workbench bench = new Workbench();
 
@@ -91,14 +88,6 @@ class NodeLossIT {
     return nodes.hostfile(IntStream.rangeClosed(1, used).toArray());
   }
 
-  /** Of an undisturbed run; the same for all tests. */
-  private String reference() {
-    String known =
-        REFERENCES.computeIfAbsent(sample + " " + ranks, key -> sample.reference(bench, ranks));
-    bench.emptyFolder();
-    return known;
-  }
-
   private static int committed(MpiJob job) {
     return (int) job.printed().stream().filter(l -> l.contains("event committed rank=0 ")).count();
   }
@@ -147,7 +136,7 @@ class NodeLossIT {
   @Test
   void shouldGoOnWithASpareWhenANodeDies() throws Exception {
     start();
-    String reference = reference();
+    String reference = sample.reference(bench, ranks);
     MpiJob job = launch(hosts()).start();
     awaitCommit(job);
     int lost = FIRST_RANKS_NODE + random.nextInt(used);
@@ -166,7 +155,7 @@ class NodeLossIT {
   @Test
   void shouldGoOnWithASpareWhenANodeIsLostSilentlyAndClearItWhenItIsBack() throws Exception {
     start();
-    String reference = reference();
+    String reference = sample.reference(bench, ranks);
     MpiJob job = launch(hosts()).start();
     awaitCommit(job);
     int lost = FIRST_RANKS_NODE + random.nextInt(used);
@@ -222,7 +211,7 @@ class NodeLossIT {
   @Test
   void shouldRunOnFewerNodesWhereThatIsAllowed() throws Exception {
     start();
-    String reference = reference();
+    String reference = sample.reference(bench, ranks);
     MpiJob job = launch(withoutSpare(), "--oversubscribe").start();
     awaitCommit(job);
     nodes.kill(2);
@@ -243,7 +232,7 @@ class NodeLossIT {
   @Test
   void shouldWaitForANodeWhereTooFewAreLeft() throws Exception {
     start();
-    String reference = reference();
+    String reference = sample.reference(bench, ranks);
     MpiJob job = launch(withoutSpare()).environment(OVERSUBSCRIBE, "0").start();
     awaitCommit(job);
     nodes.kill(2);
@@ -289,7 +278,7 @@ class NodeLossIT {
   @Test
   void shouldLeaveOutANodeOnWhichNothingCanBeStarted() throws Exception {
     start();
-    String reference = reference();
+    String reference = sample.reference(bench, ranks);
     int broken = FIRST_RANKS_NODE + random.nextInt(used);
     // It answers, but has no daemon of Open MPI.
     String orted = nodes.on(broken, "bash", "-c", "readlink -f $(command -v orted)").strip();

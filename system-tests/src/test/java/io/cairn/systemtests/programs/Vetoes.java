@@ -191,7 +191,8 @@ public final class Vetoes {
 
   private static Open fileRequests() throws MPIException {
     File file = file();
-    int at = 16 * Integer.BYTES * MPI.COMM_WORLD.getRank();
+    // Behind what goes by a file pointer, which is the beginning.
+    int at = 16 * Integer.BYTES * (SIZE + MPI.COMM_WORLD.getRank());
     IntBuffer written = ints(1, 2, 3, 4);
     file.writeAt(at, written, 4, MPI.INT);
     MPI.COMM_WORLD.barrier();
