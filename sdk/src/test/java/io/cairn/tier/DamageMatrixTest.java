@@ -59,6 +59,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -71,6 +72,7 @@ import org.junit.jupiter.api.io.TempDir;
  * <p>One part of the cases is run, another one each time: {@code -Ddamage.seed=N} repeats it,
  * {@code -Ddamage.all=true} runs all. {@code -Ddocs.update=true} writes the document.
  */
+@Tag("one-jdk") // takes long, and asks nothing of the JDK
 final class DamageMatrixTest {
   private static final Path DOCUMENT = Path.of("..", "docs", "damage.md");
   private static final int PARTS = 21;

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertAll;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.cairn.coordinate.sim.ProgramGenerator.Kind;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -14,6 +15,7 @@ import org.junit.jupiter.api.Timeout;
  * kind, {@code -Dsim.first=S} begins at seed S.
  */
 @Timeout(3600)
+@Tag("one-jdk") // takes long, and asks nothing of the JDK
 class SimulationTest {
 
   private static final long FIRST = Long.getLong("sim.first", 1);
