@@ -471,7 +471,8 @@ public final class Supervisor {
     if (hostsMissingSince < 0) {
       hostsMissingSince = now;
     }
-    if (now - hostsMissingSince >= settings.hostWaitNanos()) {
+    long left = settings.hostWaitNanos() - (now - hostsMissingSince);
+    if (left <= 0) {
       finish(Outcome.GAVE_UP, "gave up: " + why);
       return;
     }
@@ -479,7 +480,7 @@ public final class Supervisor {
       missing = why;
       tell("waiting", why + "; waiting for hosts", "why", why);
     }
-    waitFor(RunSettings.HOST_PACE_NANOS);
+    waitFor(Math.min(left, RunSettings.HOST_PACE_NANOS));
   }
 
   private void waitFor(long nanos) {
