@@ -297,7 +297,7 @@ class NodeLossIT {
             .job(ranks, Stuck.class)
             .property("cairn.every", 10)
             .arguments("steps=100", "at=60", "rank=3")
-            .supervised("--stall", "5s", "--dump", "6s")
+            .supervised("--stall", "4s", "--dump", "3s")
             .on(nodes, hosts())
             .run()
             .requireSuccess();

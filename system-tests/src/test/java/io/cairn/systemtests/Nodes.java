@@ -53,7 +53,7 @@ final class Nodes implements AutoCloseable {
   private static final int LEFT_LOOKS = 1_000;
 
   /** Seconds that a node which can't be reached keeps the agent waiting. */
-  private static final int REACH_SECONDS = 2;
+  private static final int REACH_SECONDS = 1;
 
   private final List<Node> nodes = new ArrayList<>();
   private final int number;
