@@ -5,7 +5,6 @@ import io.cairn.image.EpochId;
 import io.cairn.image.EpochRecord;
 import io.cairn.image.ImageReader;
 import java.io.IOException;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -119,8 +118,6 @@ final class PartnerTask extends ProtectionTask {
       }
       try (ImageReader copy = ImageReader.open(files, view().imageFile(epoch, image.rank()))) {
         copy.requireRecorded(image);
-      } catch (NoSuchFileException e) {
-        return false;
       } catch (IOException e) {
         return false;
       }
