@@ -21,7 +21,8 @@ Runs, in this order: the build; the format check; the C++ unit tests plain, unde
 undefined-behaviour sanitizers, and under the thread sanitizer; the Java unit tests on every JDK 17
 or newer that is found; the system tests under mpirun, in full on the build JDK and one round of
 kills on each other one. Only on the build JDK, of the unit tests: each benchmark for a moment, the
-simulation of the protocol, and damage to a job's files. Takes some 24 minutes on two cores.
+simulation of the protocol, damage to a job's files, and ranks of over 4 GiB. Takes some 25 minutes
+on two cores.
 
 The first JDK found builds: JAVA_HOME's, else the one on the PATH, else the oldest in /usr/lib/jvm.
 

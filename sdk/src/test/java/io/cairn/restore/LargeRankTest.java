@@ -34,6 +34,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -43,6 +44,7 @@ import org.junit.jupiter.api.io.TempDir;
  * as it is; and once more, of which a few pages were written, far apart.
  */
 @Timeout(600)
+@Tag("one-jdk") // takes long, and asks nothing of the JDK
 final class LargeRankTest {
   private static final long FIRST_BYTES = 3L << 30;
   private static final long SECOND_BYTES = (2L << 30) + 4096;
